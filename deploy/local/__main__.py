@@ -1,0 +1,113 @@
+"""`python -m deploy.local` starts the stack; see `python -m deploy.local help` for its other words."""
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+
+from deploy.local import memory, settings, welcome
+from deploy.local.layout import Layout
+from deploy.local.problem import CannotGoOn
+from deploy.local.stack import Stack
+from deploy.local.terminal import Terminal
+
+HELP = """\
+python -m deploy.local                       start the whole system (make run)
+python -m deploy.local status                the running parts, their process ids and memory
+python -m deploy.local env giving            what giving's processes are told, for a shell (it holds secrets)
+python -m deploy.local exec giving -- …      run a command as giving would be run
+The parts are directory, giving, notify, web, live, sandbox, gateway; DATA and PORT are honoured."""
+
+
+def main(words: list[str]) -> int:
+    """Do what the first word says; without a word, run."""
+    terminal = Terminal()
+    try:
+        match words:
+            case []:
+                return asyncio.run(run(terminal))
+            case ["status"]:
+                return status(terminal)
+            case ["env", part]:
+                for name, value in told(part).items():
+                    print(f"export {name}={shlex.quote(value)}")
+                return 0
+            case ["exec", part, "--", *command] if command:
+                os.execvpe(command[0], command, {**settings.load().inherited, **told(part, all_of_it=True)})
+            case _:
+                print(HELP)
+                return 0 if words in (["help"], ["--help"]) else 2
+    except CannotGoOn as problem:
+        terminal.fail(problem.sentence)
+        return 1
+
+
+async def run(terminal: Terminal) -> int:
+    """Start, stay until told to stop, stop."""
+    layout = Layout(settings.load())
+    for sentence in settings.misspelt():
+        terminal.warn(sentence)
+    layout.folder.open()
+    layout.folder.claim(layout.settings.port)
+    layout.folder.has_room()
+    stop = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    stack = Stack(layout, terminal)
+    stack.check_ports()
+    terminal.line(f"Starting Amicale on {layout.public_url}, its data in {layout.folder.path}")
+    stopped = asyncio.create_task(stop.wait())
+    living = asyncio.create_task(_live(stack, terminal))
+    try:
+        await asyncio.wait([stopped, living, stack.failure], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopped.cancel()
+        living.cancel()
+        results = await asyncio.gather(living, return_exceptions=True)
+        terminal.line("Stopping ...")
+        await stack.stop()
+        terminal.line("Stopped.")
+    problem = stack.failure.result() if stack.failure.done() else results[0]
+    if problem is not None and not stop.is_set():
+        raise problem
+    return 0
+
+
+async def _live(stack: Stack, terminal: Terminal) -> None:
+    terminal.shows_facts = False
+    await stack.start()
+    if stack.layout.settings.demo_data:
+        await welcome.fill(stack)
+    welcome.say(stack.layout, terminal)
+    terminal.shows_facts = True
+    await asyncio.Event().wait()
+
+
+def status(terminal: Terminal) -> int:
+    """List the parts; 1 when nothing runs."""
+    processes = Layout(settings.load()).folder.processes()
+    sizes = memory.by_part(processes)
+    for name, pid in processes.items():
+        terminal.line(f"{pid:>8}  {sizes[name] / 2**20:6.0f} MiB  {name}")
+    if processes:
+        terminal.line(f"{'':>8}  {sum(sizes.values()) / 2**20:6.0f} MiB  in all")
+    else:
+        terminal.line("Nothing runs on this data folder; `make run` starts it.")
+    return 0 if processes else 1
+
+
+def told(part: str, *, all_of_it: bool = False) -> dict[str, str]:
+    """The environment of a part, with the port that the stack on this folder was started with."""
+    found = settings.load()
+    layout = Layout(found)
+    if "PORT" not in found.told and (port := layout.folder.claimed_port()):
+        layout = Layout(settings.at_port(found, port))
+    if not layout.folder.secrets.exists():
+        raise CannotGoOn(f"There is no stack in {layout.folder.path} yet: `make run` makes it.")
+    environment = layout.environment(part)
+    return {n: v for n, v in environment.items() if all_of_it or n not in found.inherited}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

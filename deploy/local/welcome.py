@@ -1,0 +1,67 @@
+"""The demo's data at the first start, and what the terminal says at the end."""
+
+import json
+import sys
+import urllib.request
+
+from deploy.local.layout import SIGN_INS, Layout, exists
+from deploy.local.stack import Stack
+from deploy.local.terminal import Terminal
+
+
+async def fill(stack: Stack) -> None:
+    """Make people, campaigns and gifts, once; each service's own demo may be run again without harm."""
+    layout = stack.layout
+    for service in ("directory", "notify", "giving"):
+        made = layout.folder.path / f"demo-{service}-made"
+        if service not in layout.services or not exists(f"services.{service}.demo") or made.exists():
+            continue
+        stack.terminal.step(f"{service}: making the demo's data ...")
+        command = [sys.executable, "-m", f"services.{service}.demo"]
+        await stack.run_once(f"{service}-demo", command, layout.demo_environment(service))
+        made.touch()
+
+
+def say(layout: Layout, terminal: Terminal) -> None:
+    """Where to look, and how to sign in."""
+    url = layout.public_url
+    for line in ("", terminal.paint("Amicale is ready.", 1), *lines(layout), ""):
+        terminal.line(line)
+    if layout.settings.host not in {"127.0.0.1", "localhost", "::1"}:
+        terminal.warn(
+            f"It listens on {layout.settings.host}; sign-in works only at {url}, since this is a demo."
+        )
+    terminal.line("What happens is shown below. Ctrl-C stops everything; `make run` finds your data again.")
+    terminal.line("")
+
+
+def lines(layout: Layout) -> list[str]:
+    """The addresses and the sign-ins of what runs."""
+    url, keys = layout.public_url, layout.keys
+    told = []
+    if layout.web:
+        told += [f"  Portal            {url}/", f"  Console (staff)   {url}/console"]
+    if layout.sandbox:
+        told.append(f"  Mailbox           {url}/sandbox/mailbox/      (every email that was sent)")
+        told.append(f"  Partner's side    {url}/sandbox/receiver      (webhooks that were delivered)")
+    if layout.web and exists("services.directory.demo") and layout.settings.demo_data:
+        told += [
+            "",
+            f"  Staff sign-in     {SIGN_INS['staff']}   password {keys.value('demo_staff_password')}",
+            f"                    one-time code: {url}/sandbox/authenticator",
+            f"  Alumni sign-in    {SIGN_INS['alumni']}   password {keys.value('demo_alumni_password')}",
+        ]
+    if layout.web and exists("services.giving.demo") and layout.settings.demo_data:
+        told += ["", f"  Make a gift       {url}{_a_campaign(layout)}   (no money moves)"]
+    return told
+
+
+def _a_campaign(layout: Layout) -> str:
+    """The page of a campaign that takes gifts now; the home page when giving does not tell."""
+    asked = f"{layout.inside('giving')}/api/v1/giving/campaigns?status=live"
+    try:
+        with urllib.request.urlopen(asked, timeout=5) as answer:
+            live = json.load(answer)["items"]
+    except (OSError, ValueError, KeyError):
+        live = []
+    return f"/campaigns/{live[0]['slug']}" if live else "/"

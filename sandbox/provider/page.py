@@ -1,0 +1,96 @@
+"""The hosted payment page: what the donor sees at the provider, played with test cards."""
+
+import json
+import sqlite3
+import time
+from dataclasses import dataclass
+
+from flask import Blueprint, redirect, request
+from werkzeug.wrappers import Response
+
+from sandbox import looks
+from sandbox.provider import objects, payments
+from sandbox.provider.accounts import Merchant
+from sandbox.provider.objects import Object
+from sandbox.world import world
+from shared.money import format_money
+
+routes = Blueprint("page", __name__, url_prefix="/sandbox/pay")
+
+OFFERED = ("visa", "mastercard", "insufficient", "declined")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An open, paid or expired page, and why the bank last refused."""
+
+    merchant: Merchant
+    session: Object
+    refused: str | None
+
+    @property
+    def lang(self) -> str:
+        told = (self.session["locale"] or "auto")[:2]
+        return told if told in {"fr", "en"} else looks.language()
+
+    @property
+    def success_url(self) -> str:
+        return str(self.session["success_url"].replace("{CHECKOUT_SESSION_ID}", self.session["id"]))
+
+
+@routes.get("/<id>")
+def show(id: str) -> Response:
+    with world().store.transaction() as db:
+        visit = _visit(db, id)
+    return _page(visit)
+
+
+@routes.post("/<id>/payments")
+def pay(id: str) -> Response:
+    """Pay with the chosen card; a page already paid leads on, so that pressing twice pays once."""
+    card = payments.CARDS.get("declined" if "decline" in request.form else request.form.get("card", "visa"))
+    with world().store.transaction() as db:
+        visit = _visit(db, id)
+        if visit is not None and card is not None and visit.session["status"] == "open":
+            payments.attempt(db, visit.merchant, visit.session, card, at=time.time())
+            visit = _visit(db, id)
+    world().courier.wake()
+    if visit is not None and visit.session["status"] == "complete":
+        return redirect(visit.success_url, 303)
+    return redirect(f"/sandbox/pay/{id}", 303) if visit is not None else _page(None)
+
+
+def _visit(db: sqlite3.Connection, id: str) -> Visit | None:
+    """The page is known by its id alone, which nobody can guess."""
+    row = db.execute(
+        "SELECT account, body FROM objects WHERE id = ? AND kind = 'checkout.session'", (id,)
+    ).fetchone()
+    merchant = world().merchants.get(row["account"]) if row else None
+    if merchant is None:
+        return None
+    session = json.loads(row["body"])
+    return Visit(merchant, session, _refusal(db, merchant, session["payment_intent"]))
+
+
+def _refusal(db: sqlite3.Connection, merchant: Merchant, payment_intent: str | None) -> str | None:
+    if payment_intent is None:
+        return None
+    error = objects.find(db, merchant.account, payment_intent, "payment_intent")["last_payment_error"]
+    return error["decline_code"] if error else None
+
+
+def _page(visit: Visit | None) -> Response:
+    if visit is None:
+        return looks.page("gone.html", status=404)
+    session = visit.session
+    amount = format_money(session["amount_total"], session["currency"].upper(), visit.lang)
+    return looks.page(
+        "pay.html",
+        lang=visit.lang,
+        leads_to=(visit.success_url, session["cancel_url"] or ""),
+        visit=visit,
+        session=session,
+        name=session["sandbox"]["name"],
+        amount=amount,
+        cards=[(name, payments.CARDS[name]) for name in OFFERED],
+    )

@@ -1,0 +1,98 @@
+"""Contacts: a person's email addresses."""
+
+import uuid
+from datetime import datetime
+
+from marshmallow import Schema, fields, validate
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.directory import cards, trail
+from services.directory.models import Account, Email, Person, Transaction
+from services.directory.people import EmailShown
+from shared.auth import caller
+from shared.clock import now
+from shared.errors import Conflict, NotFound
+from shared.http import Blueprint
+
+routes = Blueprint("contacts", __name__, url_prefix="/api/v1/directory/people/<uuid:person_id>/emails")
+
+EMAILS_MAX = 10
+
+
+class EmailWish(Schema):
+    address = fields.Email(required=True, validate=validate.Length(max=254))
+
+
+class EmailHeld(Conflict):
+    """This person already has this address."""
+
+
+class TooManyEmails(Conflict):
+    """A person has ten addresses at most; remove one first."""
+
+
+class EmailSignsIn(Conflict):
+    """The person signs in with this address, so it stays."""
+
+
+@routes.post("", allow="people.manage")
+@routes.arguments(EmailWish)
+@routes.response(201, EmailShown)
+def create(wish, person_id):
+    """Write down an address; it counts as verified only once the person has opened a link sent to it."""
+    with Transaction() as session:
+        return add(session, person_id, by=caller().person_id, at=now(), **wish)
+
+
+@routes.delete("/<uuid:email_id>", allow="people.manage")
+@routes.response(204)
+def delete(person_id, email_id):
+    """Remove an address."""
+    with Transaction() as session:
+        remove(session, person_id, email_id, by=caller().person_id, at=now())
+
+
+def add(session: Session, person_id: uuid.UUID, *, address: str, by, at: datetime) -> Email:
+    """A further address of a person; EmailHeld when it is not further."""
+    person = cards.whole(session, person_id)
+    email = Email(address=address.strip().lower(), source="staff")
+    if any(each.address == email.address for each in person.emails):
+        raise EmailHeld
+    if len(person.emails) >= EMAILS_MAX:
+        raise TooManyEmails
+    person.emails.append(email)
+    cards.publish_card(session, person, at=at)
+    trail.note(session, person, by=by, action="email.added", fields=("emails",), at=at)
+    return email
+
+
+def remove(session: Session, person_id: uuid.UUID, email_id: uuid.UUID, *, by, at: datetime) -> None:
+    """Take an address away; EmailSignsIn when it is that of the person's account."""
+    person = cards.whole(session, person_id)
+    email = next((each for each in person.emails if each.id == email_id), None)
+    if email is None:
+        raise NotFound
+    if session.scalar(
+        select(Account.id).where(Account.email == email.address, Account.person_id == person_id)
+    ):
+        raise EmailSignsIn
+    person.emails.remove(email)
+    cards.publish_card(session, person, at=at)
+    trail.note(session, person, by=by, action="email.removed", fields=("emails",), at=at)
+
+
+def verify(session: Session, person: Person, address: str, *, at: datetime) -> bool:
+    """The person, locked and whole, has proved that `address` is theirs; True when that is news.
+
+    False also when somebody else has proved it before: an address is verified for one person only.
+    """
+    taken = select(Email.id).where(Email.address == address, Email.verified_at.is_not(None))
+    if session.scalar(taken):
+        return False
+    email = next((each for each in person.emails if each.address == address), None)
+    if email is None:
+        email = Email(address=address, source="person")
+        person.emails.append(email)
+    email.verified_at, email.lost_at = at, None
+    return True

@@ -1,0 +1,20 @@
+"""A person written down by hand is written down once, however often the request is repeated."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+COLUMNS = """
+alter table people
+    add column caller text,
+    add column route text,
+    add column idempotency_key text,
+    add column wish_hash bytea,
+    add column claimed_until timestamptz,
+    add constraint uq_people_caller_route_idempotency_key unique (caller, route, idempotency_key);
+"""
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(COLUMNS)

@@ -1,0 +1,64 @@
+"""Refusals: the rows of a file that could not be taken, with the reason, to be mended and sent again."""
+
+import csv
+import io
+import uuid
+
+from flask import Response
+from marshmallow import Schema, fields, validate
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.directory.models import LOCALES, Import, ImportRow, Transaction
+from services.directory.rows import REASONS
+from shared.errors import NotFound
+from shared.http import Blueprint
+from shared.spreadsheets import harmless
+
+routes = Blueprint("refusals", __name__, url_prefix="/api/v1/directory/imports")
+
+SHOWN = 100
+
+
+class RefusalShown(Schema):
+    row = fields.Integer(metadata={"description": "line of the sheet; the header is line 1"})
+    reason = fields.String()
+    text = fields.Function(
+        lambda row: dict(zip(LOCALES, REASONS[row.reason], strict=True)),
+        metadata={"type": "object", "additionalProperties": {"type": "string"}},
+    )
+
+
+class LocaleQuery(Schema):
+    locale = fields.String(load_default="fr", validate=validate.OneOf(LOCALES))
+
+
+@routes.get("/<uuid:import_id>/refusals.csv", allow="people.import")
+@routes.arguments(LocaleQuery, location="query")
+def show(query, import_id):
+    """The refused rows as a CSV file, with a column that says why."""
+    with Transaction() as session:
+        found = session.get(Import, import_id)
+        if found is None:
+            raise NotFound
+        text = as_csv(found, of_import(session, import_id), locale=query["locale"])
+    name = {"Content-Disposition": f"attachment; filename=refusals-{import_id}.csv"}
+    return Response(text, content_type="text/csv; charset=utf-8", headers=name)
+
+
+def of_import(session: Session, import_id: uuid.UUID, *, most: int | None = None) -> list[ImportRow]:
+    """The refused rows, in their order."""
+    statement = select(ImportRow).where(ImportRow.import_id == import_id, ImportRow.reason.is_not(None))
+    return list(session.scalars(statement.order_by(ImportRow.row).limit(most)))
+
+
+def as_csv(found: Import, rows: list[ImportRow], *, locale: str) -> str:
+    """The refused rows as they came, with the reason in front; formulas are made plain text."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+    reason, line = ("motif", "ligne") if locale == "fr" else ("reason", "row")
+    writer.writerow([reason, line, *map(harmless, found.header)])
+    for row in rows:
+        text = REASONS[row.reason or ""][0 if locale == "fr" else 1]
+        writer.writerow([text, row.row, *map(harmless, row.cells or ())])
+    return "\ufeff" + out.getvalue()

@@ -1,0 +1,13 @@
+"""Giving: campaigns, gifts and the books.
+
+Owns: legal entities, funds, campaigns and their exact totals, donations, checkouts, settlements, refunds,
+the ledger, reconciliations with the payment provider and what they find; a replica of people as `Donor`.
+
+Says (amicale.giving): campaign.launched, campaign.goal_reached, donation.settled, donation.failed,
+donation.refunded, donor.attached.
+
+Hears: person.card (amicale.people).
+
+Doors: routes under /api/v1/giving (app.py), /webhooks/stripe/giving/<account> (webhooks.py), Kafka
+(consumers.py), the clock (schedule.py), and the commands drift, reconcile and demo.
+"""

@@ -1,0 +1,48 @@
+"""Giving's application: the list of its nouns."""
+
+from flask import Flask
+
+from services.giving import (
+    campaigns,
+    dashboards,
+    donation_exports,
+    donation_records,
+    donations,
+    entities,
+    findings,
+    funds,
+    gift_links,
+    my_donations,
+    paths,
+    reconciliations,
+    refunds,
+    settings,
+    walls,
+    webhooks,
+)
+from services.giving.models import database
+from shared.service import create_service
+
+NOUNS = (
+    campaigns,
+    walls,
+    dashboards,
+    donations,
+    donation_records,
+    donation_exports,
+    my_donations,
+    refunds,
+    gift_links,
+    entities,
+    funds,
+    findings,
+    reconciliations,
+)
+
+
+def create_app(told: settings.GivingSettings | None = None) -> Flask:
+    """The application; without settings, as the environment tells them."""
+    told = settings.use(told) if told else settings.load()
+    database.connect(told.database_url, pool_size=told.database_pool_size)
+    blueprints = [*(noun.routes for noun in NOUNS), webhooks.routes]
+    return create_service("giving", told, blueprints=blueprints, database=database, steps=paths.steps)

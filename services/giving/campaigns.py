@@ -1,0 +1,308 @@
+"""Campaigns: an appeal, its page, its launch and its running total."""
+
+from contextlib import suppress
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from services.giving import tax_rates
+from services.giving.clock import today
+from services.giving.entities import EntityShown
+from services.giving.models import Campaign, CampaignTotal, Fund, Transaction
+from services.giving.settings import current
+from shared import audit
+from shared.auth import caller
+from shared.bodies import FieldsRefused
+from shared.clock import now
+from shared.db import lock
+from shared.errors import Conflict, NotFound
+from shared.http import Blueprint, IdempotencyKey
+from shared.i18n import bilingual
+from shared.messages import CampaignLaunched
+from shared.money import Minor
+from shared.outbox import publish
+from shared.pages import PageQuery, page, paged
+
+routes = Blueprint("campaigns", __name__, url_prefix="/api/v1/giving/campaigns")
+
+SLUG = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,98}\Z")
+AMOUNT = validate.Range(100, 10_000_000)
+GOAL = validate.Range(100, 10_000_000_000)
+
+
+class CampaignTaken(Conflict):
+    """Another campaign has this address."""
+
+
+class LaunchedCampaignFixed(Conflict):
+    """The fund of a campaign that was launched cannot change: donors were told who receives."""
+
+
+class CampaignQuery(PageQuery):
+    """Which campaigns."""
+
+    status = fields.String(validate=validate.OneOf(["draft", "live", "closed"]))
+
+
+class FundNamed(Schema):
+    """What the money is for."""
+
+    id = fields.UUID(required=True)
+    name = fields.String(required=True)
+
+
+class CampaignShown(Schema):
+    """A campaign with its total; `tax` is what a donor may deduct, null when no receipt can be issued."""
+
+    id = fields.UUID(required=True)
+    slug = fields.String(required=True)
+    status = fields.Function(lambda campaign: campaign.status(today(now())), metadata={"type": "string"})
+    title = bilingual(required=True)
+    summary = bilingual(required=True)
+    story = bilingual(required=True)
+    surplus_use = bilingual(required=True)
+    goal_minor = Minor(required=True)
+    currency = fields.String(required=True)
+    raised_minor = Minor(attribute="total.raised_minor")
+    donations_count = fields.Integer(attribute="total.donations_count")
+    donors_count = fields.Integer(attribute="total.donors_count")
+    starts_on = fields.Date(required=True)
+    ends_on = fields.Date(required=True)
+    suggested_minor = fields.List(Minor(), required=True)
+    picture = fields.String(required=True)
+    entity = fields.Nested(EntityShown, required=True)
+    fund = fields.Nested(FundNamed, required=True)
+    tax = fields.Nested(tax_rates.TaxShown, allow_none=True)
+
+
+class CampaignWish(Schema):
+    """A new campaign; it is a draft until its launch."""
+
+    slug = fields.String(required=True, validate=SLUG)
+    fund_id = fields.UUID(required=True)
+    title = bilingual(required=True)
+    summary = bilingual(required=True)
+    story = bilingual(required=True)
+    surplus_use = bilingual(required=True)
+    goal_minor = Minor(required=True, validate=GOAL)
+    currency = fields.String(load_default="EUR", validate=validate.OneOf(["EUR"]))
+    starts_on = fields.Date(required=True)
+    ends_on = fields.Date(required=True)
+    suggested_minor = fields.List(Minor(validate=AMOUNT), load_default=list, validate=validate.Length(max=6))
+    picture = fields.String(load_default="", validate=validate.Length(max=200))
+
+    @validates_schema
+    def _dates(self, data: dict[str, Any], **_: Any) -> None:
+        if "starts_on" in data and "ends_on" in data and data["ends_on"] < data["starts_on"]:
+            raise ValidationError("Ends before it starts.", "ends_on")
+
+
+class CampaignChange(CampaignWish):
+    """What may change; the fund only before the launch."""
+
+    class Meta:
+        """The address stands for good."""
+
+        exclude = ("slug",)
+
+
+class TotalShown(Schema):
+    """The running total: settled − refunded, exact at once."""
+
+    raised_minor = Minor(required=True)
+    goal_minor = Minor(required=True)
+    currency = fields.String(required=True)
+    donations_count = fields.Integer(required=True)
+    donors_count = fields.Integer(required=True)
+    latest_at = fields.AwareDateTime(allow_none=True)
+
+
+@routes.get("", allow="anyone")
+@routes.arguments(CampaignQuery, location="query")
+@routes.response(200, paged(CampaignShown))
+def index(query: dict[str, Any]) -> Any:
+    """Campaigns, the newest first; drafts only for who may read giving."""
+    status = query.pop("status", None)
+    with Transaction() as session:
+        statement = visible(status, to_staff=caller().has("giving.read"), on=today(now()))
+        keys = [Campaign.starts_on.desc(), Campaign.id.desc()]
+        found = page(session, statement, keys=keys, **query)
+        return found | {"items": with_tax(session, found["items"], on=today(now()))}
+
+
+@routes.get("/<id_or_slug>", allow="anyone")
+@routes.response(200, CampaignShown)
+def show(id_or_slug: str) -> Any:
+    """One campaign, by its id or its address."""
+    with Transaction() as session:
+        campaign = find(session, id_or_slug, to_staff=caller().has("giving.read"))
+        return with_tax(session, [campaign], on=today(now()))[0]
+
+
+@routes.get("/<id_or_slug>/total", allow="anyone")
+@routes.response(200, TotalShown)
+def total(id_or_slug: str) -> Any:
+    """The running total, to be asked again with its ETag."""
+    with Transaction() as session:
+        campaign = find(session, id_or_slug, to_staff=caller().has("giving.read"))
+        sums = ("raised_minor", "donations_count", "donors_count", "latest_at", "currency")
+        return {"goal_minor": campaign.goal_minor} | {name: getattr(campaign.total, name) for name in sums}
+
+
+@routes.post("", allow="giving.manage")
+@routes.arguments(CampaignWish)
+@routes.arguments(IdempotencyKey, location="headers")
+@routes.response(201, CampaignShown)
+def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
+    """Write a draft. Its address is its key: the same wish again answers with the same campaign."""
+    with Transaction() as session:
+        campaign = draft(session, by=caller().person_id, at=now(), **wish)
+        return with_tax(session, [campaign], on=today(now()))[0]
+
+
+@routes.patch("/<uuid:campaign_id>", allow="giving.manage")
+@routes.arguments(CampaignChange(partial=True))
+@routes.response(200, CampaignShown)
+def change(wish: dict[str, Any], campaign_id: UUID) -> Any:
+    """Change words, goal, dates, amounts or picture."""
+    with Transaction() as session:
+        campaign = revise(session, campaign_id, by=caller().person_id, at=now(), **wish)
+        return with_tax(session, [campaign], on=today(now()))[0]
+
+
+@routes.post("/<uuid:campaign_id>/launches", allow="giving.manage")
+@routes.response(201, CampaignShown)
+def start(campaign_id: UUID) -> Any:
+    """Open the campaign to gifts, and say so; a second time changes nothing."""
+    with Transaction() as session:
+        campaign = launch(session, campaign_id, by=caller().person_id, at=now())
+        return with_tax(session, [campaign], on=today(now()))[0]
+
+
+def whole() -> Select[Any]:
+    """Campaigns with their entity, fund and total."""
+    return select(Campaign).options(
+        joinedload(Campaign.entity), joinedload(Campaign.fund), joinedload(Campaign.total)
+    )
+
+
+def visible(status: str | None, *, to_staff: bool, on: date) -> Select[Any]:
+    """Campaigns of a status, as anyone or as staff may see them."""
+    launched, over = Campaign.launched_at.is_not(None), Campaign.ends_on < on
+    conditions = {
+        None: [] if to_staff else [launched],
+        "draft": [~launched] if to_staff else [launched, ~launched],
+        "live": [launched, ~over],
+        "closed": [launched, over],
+    }
+    return whole().where(*conditions[status])
+
+
+def find(session: Session, id_or_slug: str, *, to_staff: bool) -> Campaign:
+    """The campaign, or NotFound; a draft exists for staff only."""
+    matches = [Campaign.slug == id_or_slug]
+    with suppress(ValueError):
+        matches.append(Campaign.id == UUID(id_or_slug))
+    campaign: Campaign | None = session.execute(whole().where(or_(*matches))).scalar_one_or_none()
+    if campaign is None or (campaign.launched_at is None and not to_staff):
+        raise NotFound
+    return campaign
+
+
+def with_tax(session: Session, campaigns: list[Campaign], *, on: date) -> list[Campaign]:
+    """The campaigns, each with what a donor may deduct."""
+    rate = tax_rates.on_day(session, "income_tax", on=on)
+    for each in campaigns:
+        each.tax = rate if each.entity.can_issue_receipts else None  # type: ignore[attr-defined]
+    return campaigns
+
+
+def draft(
+    session: Session, *, by: UUID | None, at: datetime, fund_id: UUID, slug: str, **words: Any
+) -> Campaign:
+    """A new campaign and its total of zero; the same draft again is the same campaign."""
+    fund = session.get(Fund, fund_id)
+    if fund is None:
+        raise FieldsRefused({"fund_id": ["There is no such fund."]})
+    known = session.execute(whole().where(Campaign.slug == slug)).scalar_one_or_none()
+    if known is not None:
+        if known.fund_id != fund_id or any(getattr(known, name) != value for name, value in words.items()):
+            raise CampaignTaken
+        return known
+    campaign = Campaign(slug=slug, fund_id=fund.id, entity_id=fund.entity_id, created_at=at, **words)
+    session.add(campaign)
+    session.flush()
+    session.add(CampaignTotal(campaign_id=campaign.id, currency=campaign.currency))
+    _note(session, "campaign.drafted", campaign.id, by=by, at=at, fields=sorted(words))
+    session.flush()
+    return _whole_of(session, campaign.id)
+
+
+def revise(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime, **words: Any) -> Campaign:
+    """Change a campaign. Who receives stands for good once donors were told."""
+    campaign = lock(session, Campaign, campaign_id)
+    if words.get("currency", campaign.currency) != campaign.currency:
+        raise FieldsRefused({"currency": ["The currency of a campaign stands for good."]})
+    if "fund_id" in words and words["fund_id"] != campaign.fund_id:
+        _move(session, campaign, words["fund_id"])
+    for name, value in words.items():
+        setattr(campaign, name, value)
+    if campaign.ends_on < campaign.starts_on:
+        raise FieldsRefused({"ends_on": ["Ends before it starts."]})
+    if campaign.launched_at is not None:
+        campaign.launch(at=campaign.launched_at)
+    _note(session, "campaign.changed", campaign_id, by=by, at=at, fields=sorted(words))
+    session.flush()
+    return _whole_of(session, campaign_id)
+
+
+def _move(session: Session, campaign: Campaign, fund_id: UUID) -> None:
+    if campaign.launched_at is not None:
+        raise LaunchedCampaignFixed
+    fund = session.get(Fund, fund_id)
+    if fund is None:
+        raise FieldsRefused({"fund_id": ["There is no such fund."]})
+    campaign.entity_id = fund.entity_id
+
+
+def launch(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime) -> Campaign:
+    """Open a campaign to gifts; said once."""
+    campaign = lock(session, Campaign, campaign_id)
+    is_news = campaign.launched_at is None
+    campaign.launch(at=at)
+    if is_news:
+        _note(session, "campaign.launched", campaign_id, by=by, at=at)
+        publish(session, CampaignLaunched.of(campaign), at=at)
+    session.flush()
+    return _whole_of(session, campaign_id)
+
+
+def _whole_of(session: Session, campaign_id: UUID) -> Campaign:
+    one = whole().where(Campaign.id == campaign_id).execution_options(populate_existing=True)
+    campaign: Campaign = session.execute(one).scalar_one()
+    return campaign
+
+
+def _note(
+    session: Session,
+    action: str,
+    campaign_id: UUID,
+    *,
+    by: UUID | None,
+    at: datetime,
+    fields: list[str] | None = None,
+) -> None:
+    audit.record(
+        session,
+        by=by,
+        action=action,
+        subject=("campaign", campaign_id),
+        fields=fields or [],
+        right="giving.manage",
+        at=at,
+        key=current().link_key,
+    )

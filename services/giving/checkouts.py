@@ -1,0 +1,166 @@
+"""Checkouts: the donor's visits to the provider's payment page, and what became of each."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from services.giving import gifts
+from services.giving.models import Campaign, Checkout, Donation, Transaction
+from services.giving.settings import current
+from shared import links
+from shared.db import lock
+from shared.messages import DonationFailed
+from shared.outbox import publish
+from shared.payments import gateway
+from shared.payments.records import Checkout as ProviderCheckout
+from shared.payments.records import Page
+
+LONGEST = timedelta(hours=25)
+"""A page is open for 24 hours at most; after this the provider is asked what became of it."""
+
+
+def open_for(session: Session, donation: Donation, *, at: datetime) -> Checkout:
+    """The donation's open checkout; a new one when there is none, or when its page's time is over."""
+    donation.check_payable()
+    waiting = select(Checkout).where(Checkout.donation_id == donation.id, Checkout.closed_at.is_(None))
+    checkout = session.execute(waiting.with_for_update()).scalar_one_or_none()
+    if checkout is not None and not (checkout.expires_at and checkout.expires_at <= at):
+        return checkout
+    if checkout is not None:
+        _close(checkout, "expired", at=at)
+        session.flush()
+    slug = session.execute(
+        select(Campaign).where(Campaign.id == donation.campaign_id).options(joinedload(Campaign.entity))
+    ).scalar_one()
+    made = Checkout(
+        donation_id=donation.id, account=current().account_of(slug.entity.slug).account, created_at=at
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def page_of(checkout: Checkout, wish: dict[str, Any]) -> Page | None:
+    """Ask the provider for the page of `checkout`; None when we know it already. No transaction is open.
+
+    When the provider does not answer, the donor may try again at once: the same key opens the same page.
+    """
+    if checkout.url is not None:
+        return None
+    try:
+        return gateway.open_checkout(current().account(checkout.account), checkout_id=checkout.id, **wish)
+    except gateway.ProviderUnavailable:
+        with Transaction() as session:
+            lock(session, Donation, checkout.donation_id).release()
+        raise
+
+
+def wish(session: Session, donation: Donation) -> dict[str, Any]:
+    """What the provider is asked for: the same each time, or it would refuse the repeated key."""
+    gift = gifts.read(session, donation.id)
+    base = gifts.address(gift)
+    return {
+        "donation_id": donation.id,
+        "amount_minor": donation.amount_minor,
+        "currency": donation.currency,
+        "description": gift.title[donation.locale],
+        "email": gift.typed_email or gift.email or gift.donor_email or "",
+        "locale": donation.locale,
+        "success_url": base,
+        "cancel_url": f"{base}?cancelled=1",
+    }
+
+
+def keep_page(session: Session, opened: Checkout, page: Page | None) -> Checkout:
+    """Keep what the provider answered; the wish is answered from here on. Locks donation, then checkout."""
+    lock(session, Donation, opened.donation_id).release()
+    checkout = lock(session, Checkout, opened.id)
+    if page is not None:
+        checkout.session_id, checkout.url, checkout.expires_at = page.id, page.url, page.expires_at
+    return checkout
+
+
+def decline(session: Session, checkout_id: UUID, *, code: str, at: datetime) -> str:
+    """The bank said no; the donor may try another card on the same page."""
+    checkout = session.get(Checkout, checkout_id, with_for_update=True)
+    if checkout is None:
+        return "parked"
+    if checkout.closed_at is not None or (checkout.declined_at or at) > at:
+        return "ignored"
+    checkout.declined_at, checkout.decline_code = at, code
+    return "applied"
+
+
+def wait(session: Session, checkout_id: UUID, *, at: datetime) -> str:
+    """The donor has paid by a means that settles later."""
+    checkout = session.get(Checkout, checkout_id, with_for_update=True)
+    if checkout is None:
+        return "parked"
+    if checkout.closed_at is not None or checkout.processing_at is not None:
+        return "ignored"
+    checkout.processing_at = at
+    return "applied"
+
+
+def end(session: Session, checkout_id: UUID, outcome: str, *, at: datetime) -> str:
+    """The page closed without a payment (`expired`), or the payment was refused for good (`failed`).
+
+    The donation fails with it, unless another page is open.
+    """
+    gift = gifts.lock_by_checkout(session, checkout_id)
+    if gift is None:
+        return "parked"
+    if gift.closed_at is not None or gift.settled_at is not None:
+        return "ignored"
+    checkout = session.get_one(Checkout, checkout_id)
+    _close(checkout, outcome, at=at)
+    reason = "declined" if outcome == "failed" or checkout.declined_at else "expired"
+    donation = session.get_one(Donation, gift.donation_id)
+    if donation.fail(reason, at=at):
+        party = gifts.party_id(session, gift)
+        news = DonationFailed(**gifts.said(gift, party), failed_at=at, reason=reason)
+        publish(session, news, correlation_id=gift.donation_id, at=at)
+    return "applied"
+
+
+def _close(checkout: Checkout, outcome: str, *, at: datetime) -> None:
+    checkout.closed_at, checkout.outcome = at, outcome
+
+
+def overdue(session: Session, *, at: datetime, most: int = 50) -> list[Checkout]:
+    """Checkouts that should have ended by now, whose end nobody told us."""
+    late = select(Checkout).where(Checkout.closed_at.is_(None), Checkout.created_at < at - LONGEST)
+    found = session.execute(late.order_by(Checkout.created_at).limit(most)).scalars()
+    return [each for each in found if each.account in current().accounts]
+
+
+def look_up(checkout: Checkout, *, at: datetime) -> ProviderCheckout | None:
+    """What the provider knows of an overdue checkout. No transaction is open."""
+    account = current().account(checkout.account)
+    if checkout.session_id is not None:
+        return gateway.fetch_checkout(account, checkout.session_id)
+    since = checkout.created_at - timedelta(minutes=5)
+    return gateway.find_checkout(account, checkout.id, since=since, until=at)
+
+
+def link_of(donation: Donation) -> str:
+    """Token of the donor's own page of this gift."""
+    return links.sign(gifts.PURPOSE, donation.id, donation.link_version, key=current().link_key)
+
+
+def chase(*, at: datetime) -> int:
+    """Ask the provider about overdue checkouts; how many ended. A page never opened, or gone, has expired."""
+    with Transaction() as session:
+        late = overdue(session, at=at)
+    return sum(_ended(each, at=at) for each in late)
+
+
+def _ended(checkout: Checkout, *, at: datetime) -> bool:
+    known = look_up(checkout, at=at)
+    if known is not None and known.status != "expired":
+        return False
+    with Transaction() as session:
+        return end(session, checkout.id, "expired", at=at) == "applied"

@@ -1,0 +1,13 @@
+"""What giving hears on Kafka, and what it does then."""
+
+from sqlalchemy.orm import Session
+
+from services.giving import donors
+from shared.clock import now
+from shared.inbox import hears
+from shared.messages import PersonCard
+
+
+@hears(PersonCard)
+def person_card(session: Session, card: PersonCard) -> None:
+    donors.hear(session, card, at=now())

@@ -1,0 +1,166 @@
+"""Dashboards: what staff watch while a campaign runs. Every figure is counted, and they agree."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, fields
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from services.giving import campaigns, donation_records
+from services.giving.campaigns import CampaignShown
+from services.giving.clock import today
+from services.giving.donation_records import DonationListed
+from services.giving.models import Campaign, Donation, Transaction
+from services.giving.settings import current
+from shared.clock import now
+from shared.http import Blueprint
+from shared.money import Minor
+
+routes = Blueprint("dashboards", __name__, url_prefix="/api/v1/giving/campaigns")
+
+LATEST = 10
+CLASSES = 7
+
+
+class Day(Schema):
+    """A day with gifts: what came, and the sum since the beginning."""
+
+    on = fields.Date(required=True)
+    day_minor = Minor(required=True)
+    raised_minor = Minor(required=True)
+
+
+class ClassParticipation(Schema):
+    """Donors of a class ÷ its living people who can be reached."""
+
+    class_year = fields.Integer(required=True)
+    donors = fields.Integer(required=True)
+    reachable = fields.Integer(required=True)
+
+
+class Dashboard(Schema):
+    """`expected_minor` is the linear pace for today; mean × donors is the sum, but for rounding."""
+
+    campaign = fields.Nested(CampaignShown, required=True)
+    raised_minor = Minor(required=True)
+    goal_minor = Minor(required=True)
+    currency = fields.String(required=True)
+    donors_count = fields.Integer(required=True)
+    first_time_donors_count = fields.Integer(required=True)
+    donations_count = fields.Integer(required=True)
+    median_minor = Minor(allow_none=True)
+    mean_per_donor_minor = Minor(allow_none=True)
+    expected_minor = Minor(required=True)
+    curve = fields.List(fields.Nested(Day), required=True)
+    participation = fields.List(fields.Nested(ClassParticipation), required=True)
+    latest = fields.List(fields.Nested(DonationListed), required=True)
+
+
+@routes.get("/<id_or_slug>/dashboard", allow="giving.read")
+@routes.response(200, Dashboard)
+def show(id_or_slug: str) -> Any:
+    """A campaign as staff watch it."""
+    with Transaction() as session:
+        return counted(session, campaigns.find(session, id_or_slug, to_staff=True), at=now())
+
+
+def counted(session: Session, campaign: Campaign, *, at: datetime) -> dict[str, Any]:
+    """Every figure of the dashboard."""
+    day, total = today(at), campaign.total
+    donors_count = total.donors_count
+    return {
+        "campaign": campaigns.with_tax(session, [campaign], on=day)[0],
+        "raised_minor": total.raised_minor,
+        "goal_minor": campaign.goal_minor,
+        "currency": campaign.currency,
+        "donors_count": donors_count,
+        "first_time_donors_count": _one(session, FIRST_TIMERS, campaign.id),
+        "donations_count": total.donations_count,
+        "median_minor": _one(session, MEDIAN, campaign.id),
+        "mean_per_donor_minor": round(total.raised_minor / donors_count) if donors_count else None,
+        "expected_minor": campaign.expected_minor(day),
+        "curve": curve(session, campaign),
+        "participation": participation(session, campaign.id),
+        "latest": latest(session, campaign.id),
+    }
+
+
+def _one(session: Session, statement: Any, campaign_id: UUID) -> int | None:
+    value = session.execute(statement, {"campaign_id": campaign_id}).scalar_one()
+    return None if value is None else int(value)
+
+
+FIRST_TIMERS = text(
+    """
+    select count(*) from campaign_donors here
+    where campaign_id = :campaign_id and donations_count > 0 and not exists (
+      select from campaign_donors earlier
+      where earlier.party_id = here.party_id and earlier.donations_count > 0
+        and earlier.first_at < here.first_at)
+    """
+)
+"""Donors whose first gift of all went to this campaign (ix_campaign_donors_party_id)."""
+
+MEDIAN = text(
+    """
+    select percentile_disc(0.5) within group (order by amount_minor) from donations
+    where campaign_id = :campaign_id and settled_at is not null and refunded_at is null
+    """
+)
+"""An index-only scan of ix_donations_wall. Of two middle gifts the lower: an amount that somebody gave."""
+
+CURVE = text(
+    """
+    select cast(settled_at at time zone :zone as date) as day, sum(amount_minor) from donations
+    where campaign_id = :campaign_id and settled_at is not null and refunded_at is null group by 1 order by 1
+    """
+)
+
+PARTICIPATION = text(
+    """
+    with given as (
+      select donors.class_year, count(*) as donors from campaign_donors
+      join donors on donors.id = campaign_donors.party_id
+      where campaign_id = :campaign_id and donations_count > 0 and donors.class_year is not null
+        and donors.contactable and donors.status = 'living' and donors.merged_into is null
+      group by donors.class_year
+    ), reached as (
+      select class_year, count(*) as reachable from donors
+      where contactable and status = 'living' and merged_into is null
+        and class_year in (select class_year from given)
+      group by class_year
+    )
+    select class_year, donors, reachable from given join reached using (class_year)
+    order by cast(donors as numeric) / reachable desc, class_year limit :most
+    """
+)
+"""Numerator and denominator count the same people: living, reachable, after merges (ix_donors_reachable)."""
+
+
+def curve(session: Session, campaign: Campaign) -> list[dict[str, Any]]:
+    """Each day with gifts, in the school's zone; refunded gifts are in none."""
+    raised, days = 0, []
+    rows = session.execute(CURVE, {"campaign_id": campaign.id, "zone": current().time_zone})
+    for day, amount in rows.tuples():
+        raised += int(amount)
+        days.append(_day(day, int(amount), raised))
+    return days
+
+
+def _day(day: date, amount_minor: int, raised_minor: int) -> dict[str, Any]:
+    return {"on": day, "day_minor": amount_minor, "raised_minor": raised_minor}
+
+
+def participation(session: Session, campaign_id: UUID, *, most: int = CLASSES) -> list[dict[str, Any]]:
+    """The classes that take part most."""
+    rows = session.execute(PARTICIPATION, {"campaign_id": campaign_id, "most": most})
+    return [dict(row._mapping) for row in rows]
+
+
+def latest(session: Session, campaign_id: UUID) -> list[dict[str, Any]]:
+    """The newest gifts, whatever became of them."""
+    gifts = donation_records.search(session, q=None, campaign_id=campaign_id, status=None, party_id=None)
+    newest = session.execute(gifts.order_by(Donation.id.desc()).limit(LATEST)).scalars().all()
+    return [donation_records.listed(session, each) for each in newest]

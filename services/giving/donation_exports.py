@@ -1,0 +1,95 @@
+"""Donation exports: gifts that a search finds, as a file for a spreadsheet; each leaves a trace."""
+
+import csv
+import io
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+from marshmallow import fields, validate
+from sqlalchemy.orm import Session
+
+from services.giving.donation_records import DonationFilter, listed, search
+from services.giving.models import Donation, Transaction
+from services.giving.settings import current
+from shared import audit
+from shared.auth import RightMissing, caller
+from shared.clock import now
+from shared.http import Blueprint
+from shared.i18n import LOCALES
+from shared.spreadsheets import harmless
+
+routes = Blueprint("donation_exports", __name__, url_prefix="/api/v1/giving/donation-exports")
+
+MOST = 100_000
+HEADS = {
+    "fr": ("Date", "Donateur", "Promotion", "Courriel", "Campagne", "État", "Montant", "Devise", "Référence"),
+    "en": ("Date", "Donor", "Class", "Email", "Campaign", "Status", "Amount", "Currency", "Reference"),
+}
+DECIMAL = {"fr": ",", "en": "."}
+
+
+class ExportWish(DonationFilter):
+    """Which gifts, and in which language the file is."""
+
+    locale = fields.String(load_default="fr", validate=validate.OneOf(LOCALES))
+
+
+@routes.post("", allow="people.export")
+@routes.arguments(ExportWish)
+@routes.response(
+    200, {"type": "string"}, content_type="text/csv", description="A CSV file, for a spreadsheet."
+)
+def create(wish: dict[str, Any]) -> Response:
+    """The gifts found, the newest first, at most 100,000, as CSV; `giving.read` is needed too."""
+    if not caller().has("giving.read"):
+        raise RightMissing
+    locale = wish.pop("locale")
+    with Transaction() as session:
+        text = export(session, locale=locale, by=caller().person_id, at=now(), **wish)
+    name = {"Content-Disposition": "attachment; filename=amicale-dons.csv"}
+    return Response(text, content_type="text/csv; charset=utf-8", headers=name)
+
+
+def export(session: Session, *, locale: str, by: UUID | None, at: datetime, **asked: Any) -> str:
+    """The file, and its row in the audit trail: who took how many gifts, by which filters."""
+    found = search(session, **{name: asked.get(name) for name in ("q", "campaign_id", "status", "party_id")})
+    gifts = session.execute(found.order_by(Donation.id.desc()).limit(MOST)).scalars()
+    rows = [_row(listed(session, gift), locale) for gift in gifts]
+    audit.record(
+        session,
+        by=by,
+        action="donations.exported",
+        subject=("donations", len(rows)),
+        fields=sorted(name for name, value in asked.items() if value is not None),
+        right="people.export",
+        at=at,
+        key=current().link_key,
+    )
+    return _file(HEADS[locale], rows)
+
+
+def _row(gift: dict[str, Any], locale: str) -> list[str]:
+    donor, amount = gift["donor"], f"{gift['amount_minor'] / 100:.2f}".replace(".", DECIMAL[locale])
+    return [
+        (gift["settled_at"] or gift["created_at"]).date().isoformat(),
+        f"{donor['given_name']} {donor['family_name']}".strip(),
+        str(donor["class_year"] or ""),
+        donor["email"] or "",
+        gift["campaign"].title[locale],
+        gift["status"],
+        amount,
+        gift["currency"],
+        str(gift["id"]),
+    ]
+
+
+def _file(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """With a byte order mark and every cell quoted: accents and commas survive any spreadsheet."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(heads)
+    writer.writerows([harmless(cell) for cell in row] for row in rows)
+    return "\ufeff" + out.getvalue()

@@ -1,0 +1,150 @@
+"""Donations: one gift, by one donor, to one campaign."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, fields, validate
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from services.giving import checkouts, donors
+from services.giving.clock import today
+from services.giving.models import (
+    Campaign,
+    Checkout,
+    Donation,
+    Transaction,
+    database,
+)
+from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR
+from shared.auth import Caller, caller
+from shared.clock import now
+from shared.db import uuid7
+from shared.errors import NotFound, Refused
+from shared.http import Blueprint, IdempotencyKey
+from shared.limits import limit, network
+from shared.money import Minor
+from shared.once import once
+
+routes = Blueprint("donations", __name__, url_prefix="/api/v1/giving/donations")
+
+ABANDONED_KEPT = timedelta(days=30)
+
+
+class CurrencyNotTaken(Refused):
+    """This campaign takes gifts in another currency."""
+
+
+class DonationWish(Schema):
+    """A gift to begin. Who is signed in may leave name and address out."""
+
+    campaign_id = fields.UUID(required=True)
+    amount_minor = Minor(required=True, validate=validate.Range(AMOUNT_MIN_MINOR, AMOUNT_MAX_MINOR))
+    currency = fields.String(load_default="EUR", validate=validate.OneOf(["EUR"]))
+    given_name = fields.String(validate=validate.Length(1, 100))
+    family_name = fields.String(validate=validate.Length(1, 100))
+    email = fields.Email(validate=validate.Length(max=254))
+    locale = fields.String(load_default="fr", validate=validate.OneOf(["fr", "en"]))
+    message = fields.String(validate=validate.Length(max=1000))
+    country = fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z"))
+
+
+class DonationBegun(Schema):
+    """The donor pays on the page at `checkout_url`; `link` opens the donor's own page of this gift."""
+
+    id = fields.UUID(required=True)
+    status = fields.String(required=True)
+    amount_minor = Minor(required=True)
+    currency = fields.String(required=True)
+    campaign_id = fields.UUID(required=True)
+    checkout_url = fields.String(required=True, allow_none=True)
+    link = fields.String(required=True)
+
+
+@routes.post("", allow="anyone")
+@routes.arguments(DonationWish)
+@routes.arguments(IdempotencyKey, location="headers")
+@routes.response(201, DonationBegun)
+def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
+    """Begin a gift; the donor pays on the page at `checkout_url`."""
+    with Transaction() as session:
+
+        def values() -> dict[str, Any]:
+            slow_down(caller(), wish)
+            return prepared(session, by=caller().person_id, at=now(), **wish)
+
+        donation = once(session, Donation, header["key"], values=values, **wish)
+        checkout = None if donation.settled_at else checkouts.open_for(session, donation, at=now())
+        asked = checkouts.wish(session, donation) if checkout else {}
+    page = checkouts.page_of(checkout, asked) if checkout else None
+    with Transaction() as session:
+        kept = checkouts.keep_page(session, checkout, page) if checkout else None
+        return begun(session.get_one(Donation, donation.id), kept)
+
+
+def slow_down(who: Caller, wish: dict[str, Any]) -> None:
+    """Card testing is slowed: by address, by the email typed, and for everyone together."""
+    limit(database.engine, "giving.address", network(who.address), most=20, per_s=600)
+    if wish.get("email"):
+        limit(database.engine, "giving.email", donors.fold(wish["email"]), most=10, per_s=600)
+    if who.person_id is None:
+        limit(database.engine, "giving.guests", "all", most=600, per_s=60)
+
+
+def prepared(
+    session: Session,
+    *,
+    by: UUID | None,
+    at: datetime,
+    campaign_id: UUID,
+    currency: str,
+    given_name: str | None = None,
+    family_name: str | None = None,
+    email: str | None = None,
+    locale: str = "fr",
+    **_: Any,
+) -> dict[str, Any]:
+    """What a new donation needs beside the wish: its donor, known or met now."""
+    campaign = session.get(Campaign, campaign_id)
+    if campaign is None or campaign.launched_at is None:
+        raise NotFound
+    campaign.check_open(today(at))
+    if campaign.currency != currency:
+        raise CurrencyNotTaken
+    donor = donors.giver(
+        session,
+        person_id=by,
+        given_name=given_name,
+        family_name=family_name,
+        email=email,
+        locale=locale,
+        at=at,
+    )
+    return {"id": uuid7(), "donor_id": donor.id, "signed_in": by is not None, "created_at": at}
+
+
+def begun(donation: Donation, checkout: Checkout | None) -> dict[str, Any]:
+    """What the donor is told."""
+    return {
+        "id": donation.id,
+        "status": donation.status,
+        "amount_minor": donation.amount_minor,
+        "currency": donation.currency,
+        "campaign_id": donation.campaign_id,
+        "checkout_url": checkout.url if checkout else None,
+        "link": checkouts.link_of(donation),
+    }
+
+
+def forget_abandoned(session: Session, *, at: datetime, most: int = 200) -> int:
+    """Delete gifts that did not come within 30 days, and the guests who gave none; how many gifts."""
+    before = at - ABANDONED_KEPT
+    old = select(Donation.id).where(
+        Donation.settled_at.is_(None), Donation.failed_at < before, Donation.created_at < before
+    )
+    gone = list(session.execute(old.limit(most).with_for_update(skip_locked=True)).scalars())
+    session.execute(delete(Checkout).where(Checkout.donation_id.in_(gone)))
+    session.execute(delete(Donation).where(Donation.id.in_(gone)))
+    donors.forget_unused_guests(session, before=before)
+    return len(gone)

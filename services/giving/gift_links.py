@@ -1,0 +1,121 @@
+"""Gift links: the donor's own page of one gift, opened by a signed link and nothing else."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, fields
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from services.giving import checkouts
+from services.giving.clock import today
+from services.giving.donation_records import CampaignNamed
+from services.giving.gifts import PURPOSE
+from services.giving.models import Campaign, Checkout, Donation, Transaction
+from services.giving.settings import current
+from shared import links
+from shared.clock import now
+from shared.http import Blueprint, IdempotencyKey
+from shared.links import LinkNotFound
+from shared.money import Minor
+
+routes = Blueprint("gift_links", __name__, url_prefix="/api/v1/giving/gift-links")
+
+
+class WallChoice(Schema):
+    """What everyone may see of this gift; without a choice, neither."""
+
+    shows_name = fields.Boolean(required=True, truthy={True}, falsy={False})
+    shows_amount = fields.Boolean(required=True, truthy={True}, falsy={False})
+
+
+class GiftShown(Schema):
+    """The gift as its donor sees it. `declined_at` is the bank's last refusal; another try is possible."""
+
+    id = fields.UUID(required=True)
+    status = fields.String(required=True)
+    amount_minor = Minor(required=True)
+    currency = fields.String(required=True)
+    campaign = fields.Nested(CampaignNamed, required=True)
+    entity_name = fields.String(required=True)
+    receipt_expected = fields.Boolean(required=True)
+    settled_at = fields.AwareDateTime(allow_none=True)
+    declined_at = fields.AwareDateTime(allow_none=True)
+    wall = fields.Nested(WallChoice, required=True)
+    can_retry = fields.Boolean(required=True)
+
+
+class CheckoutBegun(Schema):
+    """Where to pay."""
+
+    checkout_url = fields.String(required=True)
+
+
+@routes.get("/<token>", allow="link")
+@routes.response(200, GiftShown)
+def show(token: str) -> Any:
+    """The gift behind a link."""
+    with Transaction() as session:
+        return shown(session, find(session, token), at=now())
+
+
+@routes.put("/<token>/wall", allow="link")
+@routes.arguments(WallChoice)
+@routes.response(200, GiftShown)
+def choose(wish: dict[str, bool], token: str) -> Any:
+    """Choose what everyone may see; may be changed at any time."""
+    with Transaction() as session:
+        donation = find(session, token)
+        donation.choose_wall(**wish, at=now())
+        return shown(session, donation, at=now())
+
+
+@routes.post("/<token>/checkouts", allow="link")
+@routes.arguments(IdempotencyKey, location="headers")
+@routes.response(201, CheckoutBegun)
+def retry(header: dict[str, str], token: str) -> Any:
+    """Pay after all: on the page that is still open, or a new one; a gift has one, whatever the key."""
+    with Transaction() as session:
+        donation = find(session, token)
+        donation.check_payable()
+        donation.campaign.check_open(today(now()))
+        checkout = checkouts.open_for(session, donation, at=now())
+        asked = checkouts.wish(session, donation)
+    page = checkouts.page_of(checkout, asked)
+    with Transaction() as session:
+        return {"checkout_url": checkouts.keep_page(session, checkout, page).url}
+
+
+def find(session: Session, token: str) -> Donation:
+    """The donation that `token` was signed for, locked; LinkNotFound for anything else."""
+    wanted = select(Donation).where(Donation.id == links.subject(token))
+    whole = wanted.options(joinedload(Donation.campaign).joinedload(Campaign.entity))
+    donation = session.execute(whole.with_for_update(of=Donation)).scalar_one_or_none()
+    if donation is None:
+        raise LinkNotFound
+    links.verify(PURPOSE, token, donation.link_version, key=current().link_key)
+    return donation
+
+
+def shown(session: Session, donation: Donation, *, at: datetime) -> dict[str, Any]:
+    """What the donor may know of their gift."""
+    campaign = donation.campaign
+    return {
+        "id": donation.id,
+        "status": donation.status,
+        "amount_minor": donation.amount_minor,
+        "currency": donation.currency,
+        "campaign": campaign,
+        "entity_name": campaign.entity.name,
+        "receipt_expected": campaign.entity.can_issue_receipts and donation.refunded_at is None,
+        "settled_at": donation.settled_at,
+        "declined_at": _declined_at(session, donation.id),
+        "wall": {"shows_name": donation.wall_shows_name, "shows_amount": donation.wall_shows_amount},
+        "can_retry": donation.settled_at is None and campaign.status(today(at)) == "live",
+    }
+
+
+def _declined_at(session: Session, donation_id: UUID) -> datetime | None:
+    last = select(Checkout.declined_at).where(Checkout.donation_id == donation_id)
+    return session.execute(last.order_by(Checkout.created_at.desc()).limit(1)).scalar_one_or_none()

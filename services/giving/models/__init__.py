@@ -1,0 +1,37 @@
+"""Giving's tables and their rules: no Flask, no I/O, one file per noun."""
+
+from services.giving.models.base import Base, Transaction, database
+from services.giving.models.campaigns import Campaign, CampaignDonor, CampaignTotal
+from services.giving.models.checkouts import Checkout
+from services.giving.models.donations import Donation
+from services.giving.models.donors import Donor
+from services.giving.models.entities import Entity
+from services.giving.models.findings import Finding, Reconciliation
+from services.giving.models.funds import Fund
+from services.giving.models.ledger import LedgerEntry, LedgerTransaction
+from services.giving.models.provider_events import ProviderEvent
+from services.giving.models.refunds import Refund
+from services.giving.models.settlements import Settlement
+from services.giving.models.tax_rates import TaxRate
+
+__all__ = [
+    "Base",
+    "Campaign",
+    "CampaignDonor",
+    "CampaignTotal",
+    "Checkout",
+    "Donation",
+    "Donor",
+    "Entity",
+    "Finding",
+    "Fund",
+    "LedgerEntry",
+    "LedgerTransaction",
+    "ProviderEvent",
+    "Reconciliation",
+    "Refund",
+    "Settlement",
+    "TaxRate",
+    "Transaction",
+    "database",
+]

@@ -1,0 +1,21 @@
+"""Legal entities: who receives the money, and whether they may issue tax receipts."""
+
+from sqlalchemy import CheckConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.giving.models.base import Base
+from shared.db import Id, Instant
+
+
+class Entity(Base):
+    """A body with its own books and its own account at the payment provider."""
+
+    __tablename__ = "entities"
+    __table_args__ = (CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'", name="slug"),)
+
+    id: Mapped[Id]
+    slug: Mapped[str] = mapped_column(unique=True)
+    """What PROVIDER_ACCOUNTS_FILE calls it."""
+    name: Mapped[str]
+    can_issue_receipts: Mapped[bool]
+    created_at: Mapped[Instant]

@@ -1,0 +1,82 @@
+"""The ledger: double entry, append-only, balanced by the database itself (trigger in migration 0001)."""
+
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
+
+from services.giving.models.base import Base
+from shared.db import Id, Instant, Minor
+
+
+class XID8(UserDefinedType[str]):
+    """PostgreSQL's 64-bit transaction id."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "XID8"
+
+
+PROVIDER, GIFTS, FEES = "provider", "gifts", "fees"
+
+
+class LedgerTransaction(Base):
+    """One fact in the books; what a gift, its fee or its refund did, each at most once."""
+
+    __tablename__ = "ledger_transactions"
+    __table_args__ = (
+        CheckConstraint("kind in ('gift', 'fee', 'refund')", name="kind"),
+        UniqueConstraint("entity_id", "kind", "reference"),
+        Index("ix_ledger_transactions_donation_id", "donation_id"),
+        {"info": {"append_only": True}},
+    )
+
+    id: Mapped[Id]
+    kind: Mapped[str]
+    entity_id: Mapped[UUID]
+    donation_id: Mapped[UUID] = mapped_column(ForeignKey("donations.id"))
+    reference: Mapped[str]
+    """The provider's id of the payment, balance transaction or refund behind it."""
+    at: Mapped[Instant]
+    """The day that counts in the books: when the money moved at the provider."""
+    posted_at: Mapped[Instant]
+    written_by: Mapped[str] = mapped_column(XID8, server_default=text("pg_current_xact_id()"))
+    """The database transaction that wrote it: no entry is added in any other."""
+
+
+class LedgerEntry(Base):
+    """One side of a transaction. Corrections are reversing entries; nobody updates or deletes one.
+
+    `provider` is what the payment provider holds for the entity, `gifts` what was given to a fund by
+    a campaign, `fees` what the provider kept. Campaign and fund have no foreign key: both come from
+    the locked donation, and two more checks a line would lock the campaign's row on the hottest path.
+    """
+
+    __tablename__ = "ledger_entries"
+    __table_args__ = (
+        CheckConstraint("account in ('provider', 'gifts', 'fees')", name="account"),
+        CheckConstraint(
+            "debit_minor >= 0 and credit_minor >= 0 and (debit_minor = 0) <> (credit_minor = 0)",
+            name="one_side",
+        ),
+        CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
+        CheckConstraint(
+            "(account = 'gifts') = (fund_id is not null) and (fund_id is null) = (campaign_id is null)",
+            name="purpose",
+        ),
+        Index(
+            "ix_ledger_entries_campaign_id", "campaign_id", postgresql_where=text("campaign_id is not null")
+        ),
+        {"info": {"append_only": True}},
+    )
+
+    transaction_id: Mapped[UUID] = mapped_column(ForeignKey("ledger_transactions.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    account: Mapped[str]
+    fund_id: Mapped[UUID | None]
+    campaign_id: Mapped[UUID | None]
+    currency: Mapped[str]
+    debit_minor: Mapped[Minor]
+    credit_minor: Mapped[Minor]

@@ -1,0 +1,169 @@
+"""Paths: the steps of one gift that giving knows of, each with its time."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.giving.models import (
+    Checkout,
+    Donation,
+    Finding,
+    LedgerEntry,
+    LedgerTransaction,
+    ProviderEvent,
+    Refund,
+    Settlement,
+)
+
+Step = dict[str, Any]
+
+
+def steps(session: Session, correlation_id: UUID) -> list[Step]:
+    """What happened to the gift of this id; nothing for an id that is no gift's."""
+    donation = session.get(Donation, correlation_id)
+    if donation is None:
+        return []
+    settlement = session.get(Settlement, donation.id)
+    return [
+        _begun(donation),
+        *_checkouts(session, donation),
+        *_events(session, donation, settlement),
+        *_settled(session, donation, settlement),
+        *_refunds(session, donation),
+        *_findings(session, donation),
+    ]
+
+
+def _begun(donation: Donation) -> Step:
+    how = ("avec un compte", "signed in") if donation.signed_in else ("sans compte", "without an account")
+    return _step(
+        donation.created_at,
+        "form_filled",
+        ("Formulaire rempli", "Form filled in"),
+        how,
+        donation_id=donation.id,
+    )
+
+
+def _checkouts(session: Session, donation: Donation) -> Iterator[Step]:
+    visits = select(Checkout).where(Checkout.donation_id == donation.id).order_by(Checkout.created_at)
+    for each in session.execute(visits).scalars():
+        facts = {"checkout_id": each.id, "session": each.session_id, "account": each.account}
+        if each.declined_at:
+            titles = ("Paiement refusé par la banque", "Payment refused by the bank")
+            yield _step(
+                each.declined_at, "payment_declined", titles, each.decline_code, state="warn", **facts
+            )
+        if each.outcome in {"expired", "failed"} and each.closed_at:
+            titles = ("Page de paiement fermée sans paiement", "Payment page closed without a payment")
+            yield _step(each.closed_at, "checkout_closed", titles, None, state="warn", **facts)
+
+
+def _settled(session: Session, donation: Donation, settlement: Settlement | None) -> Iterator[Step]:
+    if settlement is None:
+        return
+    facts = {"payment": settlement.payment_id, "account": settlement.account}
+    titles = ("Paiement accepté", "Payment accepted")
+    accepted_at = max(settlement.paid_at, donation.created_at)  # the provider tells whole seconds
+    yield _step(accepted_at, "payment_accepted", titles, _means(settlement), **facts)
+    count = _entries(session, donation.id)
+    told = (f"{count} écritures équilibrées", f"{count} balanced entries")
+    titles = ("Don encaissé et comptabilisé", "Gift settled and booked")
+    yield _step(settlement.settled_at, "settled", titles, told)
+    if settlement.detailed_at:
+        titles = ("Frais du prestataire connus", "Provider’s fee known")
+        yield _step(settlement.detailed_at, "fee_known", titles, None, fee_minor=settlement.fee_minor,
+                    movement=settlement.movement_id)  # fmt: skip
+
+
+def _means(settlement: Settlement) -> str | None:
+    if settlement.method_last4 is None:
+        return settlement.method_kind
+    return f"{(settlement.method_brand or settlement.method_kind or '').title()} •• {settlement.method_last4}"
+
+
+def _entries(session: Session, donation_id: UUID) -> int:
+    lines = select(func.count()).select_from(LedgerEntry).join(
+        LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id
+    )  # fmt: skip
+    return int(session.execute(lines.where(LedgerTransaction.donation_id == donation_id)).scalar_one())
+
+
+def _refunds(session: Session, donation: Donation) -> Iterator[Step]:
+    asked = select(Refund).where(Refund.donation_id == donation.id).order_by(Refund.requested_at)
+    for each in session.execute(asked).scalars():
+        facts = {"refund_id": each.id, "provider_refund": each.provider_refund_id, "reason": each.reason}
+        if each.requested_by:
+            titles = ("Remboursement demandé par l’équipe", "Refund asked by staff")
+            yield _step(each.requested_at, "refund_requested", titles, None, **facts)
+        if each.completed_at:
+            titles = ("Don remboursé, écritures inversées", "Gift refunded, entries reversed")
+            yield _step(each.completed_at, "refunded", titles, None, **facts)
+        if each.failed_at:
+            titles = ("Remboursement refusé", "Refund refused")
+            yield _step(each.failed_at, "refund_failed", titles, each.failure, state="bad", **facts)
+
+
+def _findings(session: Session, donation: Donation) -> Iterator[Step]:
+    found = select(Finding).where(Finding.donation_id == donation.id).order_by(Finding.found_at)
+    titles = ("Écart avec le prestataire", "Difference with the provider")
+    for each in session.execute(found).scalars():
+        yield _step(
+            each.found_at, "finding", titles, each.kind, state="bad", reference=each.reference, **each.detail
+        )
+
+
+CONFIRMED = ("Confirmation de la banque vérifiée", "Bank’s confirmation verified")
+OUTCOMES = {
+    "ignored": ("rien à changer", "nothing to change"),
+    "parked": ("mise de côté jusqu’à ce que sa place soit connue", "kept until its place is known"),
+    "mismatch": ("ne correspond pas au don, rien d’écrit", "does not match the gift, nothing written"),
+}
+
+
+def _events(session: Session, donation: Donation, settlement: Settlement | None) -> Iterator[Step]:
+    """What the provider told us of this gift (by ix_provider_events_object_id)."""
+    sessions = select(Checkout.session_id).where(Checkout.donation_id == donation.id)
+    refunds = select(Refund.provider_refund_id).where(Refund.donation_id == donation.id)
+    about = [
+        *session.execute(sessions.union_all(refunds)).scalars(),
+        settlement.payment_id if settlement else None,
+    ]
+    told = select(ProviderEvent).where(ProviderEvent.object_id.in_([each for each in about if each]))
+    for each in session.execute(told.order_by(ProviderEvent.received_at)).scalars():
+        times = (f"reçue {each.copies} fois, appliquée 1 fois", f"received {each.copies} times, applied once")
+        applied = times if each.copies > 1 else None
+        detail = applied if each.outcome == "applied" else OUTCOMES.get(each.outcome, each.outcome)
+        titles = CONFIRMED if each.outcome == "applied" else ("Message du prestataire", "Provider’s message")
+        facts = {"event": each.event_id, "type": each.type, "source": each.source, "copies": each.copies}
+        state = "bad" if each.outcome == "mismatch" else "warn" if each.outcome == "parked" else None
+        yield _step(each.received_at, "provider_event", titles, detail, state=state, **facts)
+
+
+def _step(
+    at: datetime,
+    kind: str,
+    title: tuple[str, str],
+    detail: str | tuple[str, str] | None,
+    *,
+    state: str | None = None,
+    **technical: Any,
+) -> Step:
+    facts = {
+        name: value if isinstance(value, int) else str(value)
+        for name, value in technical.items()
+        if value is not None
+    }
+    shown = {"fr": detail[0], "en": detail[1]} if isinstance(detail, tuple) else detail
+    return {
+        "at": at,
+        "kind": kind,
+        "title": {"fr": title[0], "en": title[1]},
+        "detail": shown,
+        "state": state,
+        "technical": facts,
+    }

@@ -1,0 +1,257 @@
+"""Provider events: each taken once, in any order, and applied only when it moves something forward."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from services.giving import checkouts, findings, refunds, settlements
+from services.giving.models import ProviderEvent
+from shared.errors import DomainError
+from shared.payments.records import Refund as ProviderRefund
+from shared.telemetry import log
+
+BODY_KEPT = timedelta(days=30)
+PARKED_LONG = timedelta(hours=1)
+"""An event that fits nothing for this long is a finding."""
+
+TAKE = (
+    insert(ProviderEvent.__table__)
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                "account",
+                "event_id",
+                "type",
+                "object_id",
+                "happened_at",
+                "received_at",
+                "source",
+                "body",
+            )
+        }
+    )
+    .on_conflict_do_nothing()
+    .returning(ProviderEvent.__table__.c.event_id)
+)
+COUNT_COPY = (
+    update(ProviderEvent)
+    .where(ProviderEvent.account == bindparam("of_account"), ProviderEvent.event_id == bindparam("of_event"))
+    .values(copies=ProviderEvent.copies + 1)
+    .execution_options(synchronize_session=False)
+)
+
+
+def take(
+    session: Session,
+    event: dict[str, Any],
+    *,
+    account: str,
+    body: str,
+    at: datetime,
+    received_at: datetime | None = None,
+    source: str = "webhook",
+) -> str:
+    """Take an event and apply it, in this transaction; `repeated` when it was taken before.
+
+    The row decides: it is inserted first, and who comes second with the same id waits for the first one's
+    commit and then changes nothing.
+    """
+    row = {
+        "account": account,
+        "event_id": event["id"],
+        "type": event["type"],
+        "object_id": str(event["data"]["object"].get("id", "")),
+        "happened_at": datetime.fromtimestamp(event["created"], UTC),
+        "received_at": received_at or at,
+        "source": source,
+        "body": body,
+    }
+    if session.execute(TAKE, row).scalar_one_or_none() is None:
+        session.execute(COUNT_COPY, {"of_account": account, "of_event": event["id"]})
+        return "repeated"
+    outcome = apply(session, event, account=account, at=at)
+    if outcome != "applied":
+        taken = session.get_one(ProviderEvent, (account, event["id"]))
+        taken.outcome = outcome
+        taken.retry_at = at + timedelta(seconds=2) if outcome == "parked" else None
+    return outcome
+
+
+def apply(session: Session, event: dict[str, Any], *, account: str, at: datetime) -> str:
+    """What the event does: `applied`, `ignored`, `parked` or `mismatch`."""
+    handler = HANDLERS.get(event["type"])
+    if handler is None:
+        return "ignored"
+    try:
+        return handler(session, Told(account, event, at))
+    except EventUnreadable as error:
+        detail = {"type": event["type"], "field": str(error)}
+        return findings.mismatch(session, "event_unreadable", account, event["id"], None, detail, at=at)
+
+
+class EventUnreadable(ValueError):
+    """A field that the provider always sends is missing or of another kind."""
+
+
+class Told:
+    """One event as handlers read it."""
+
+    def __init__(self, account: str, event: dict[str, Any], at: datetime) -> None:
+        self.account, self.at = account, at
+        self.object: dict[str, Any] = event["data"]["object"]
+        self.happened_at = datetime.fromtimestamp(event["created"], UTC)
+
+    def text(self, name: str) -> str:
+        """A text of the object, or EventUnreadable."""
+        return str(self._read(name, str))
+
+    def whole(self, name: str) -> int:
+        """A whole number of the object, or EventUnreadable."""
+        return int(self._read(name, int))
+
+    def mark(self, name: str) -> UUID | None:
+        """The id of ours that the object carries under `name`; None when it is not one of ours."""
+        try:
+            return UUID(self.object["metadata"][name])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+    def _read(self, name: str, kind: type) -> Any:
+        value = self.object.get(name)
+        if type(value) is not kind:
+            raise EventUnreadable(name)
+        return value
+
+
+def _completed(session: Session, told: Told) -> str:
+    checkout_id = told.mark("checkout_id")
+    if checkout_id is None:
+        return "parked"
+    if told.text("payment_status") != "paid":
+        return checkouts.wait(session, checkout_id, at=told.at)
+    return settlements.settle(session, _paid(told, checkout_id), at=told.at)
+
+
+def _paid(told: Told, checkout_id: UUID) -> settlements.Paid:
+    methods = told.object.get("payment_method_types") or []
+    return settlements.Paid(
+        account=told.account,
+        checkout_id=checkout_id,
+        session_id=told.text("id"),
+        donation_id=told.object.get("client_reference_id"),
+        payment_id=told.text("payment_intent"),
+        amount_minor=told.whole("amount_total"),
+        currency=told.text("currency").upper(),
+        method=str(methods[0]) if len(methods) == 1 else None,
+        paid_at=told.happened_at,
+    )
+
+
+def _ended(outcome: str) -> "Handler":
+    def handle(session: Session, told: Told) -> str:
+        checkout_id = told.mark("checkout_id")
+        return checkouts.end(session, checkout_id, outcome, at=told.at) if checkout_id else "parked"
+
+    return handle
+
+
+def _declined(session: Session, told: Told) -> str:
+    checkout_id = told.mark("checkout_id")
+    error = told.object.get("last_payment_error")
+    codes = error if isinstance(error, dict) else {}
+    code = str(codes.get("decline_code") or codes.get("code") or "unknown")
+    return (
+        checkouts.decline(session, checkout_id, code=code, at=told.happened_at) if checkout_id else "parked"
+    )
+
+
+def _refunded(session: Session, told: Told) -> str:
+    """A refund's own events; a refund that we asked for carries our id."""
+    done = ProviderRefund(
+        id=told.text("id"),
+        status=told.text("status"),
+        amount_minor=told.whole("amount"),
+        currency=told.text("currency").upper(),
+        payment_intent=told.text("payment_intent"),
+        charge=None,
+        refund_id=None,
+        failure_reason=told.object.get("failure_reason"),
+        created_at=told.happened_at,
+    )
+    ours = told.mark("refund_id")
+    if ours is not None and refunds.is_ours(session, ours, account=told.account):
+        return refunds.take_answer(session, ours, done, at=told.at)
+    return refunds.take_foreign(session, told.account, done, at=told.at)
+
+
+Handler = Callable[[Session, Told], str]
+
+HANDLERS: dict[str, Handler] = {
+    "checkout.session.completed": _completed,
+    "checkout.session.async_payment_succeeded": _completed,
+    "checkout.session.async_payment_failed": _ended("failed"),
+    "checkout.session.expired": _ended("expired"),
+    "payment_intent.payment_failed": _declined,
+    "refund.created": _refunded,
+    "refund.updated": _refunded,
+    "refund.failed": _refunded,
+}
+"""All that giving listens to; everything else is taken and ignored."""
+
+
+def retry_parked(session: Session, *, at: datetime, most: int = 20) -> int:
+    """Try parked events again, the longest waiting first; how many were applied or found wrong."""
+    due = (
+        select(ProviderEvent)
+        .where(ProviderEvent.outcome == "parked", ProviderEvent.retry_at <= at)
+        .order_by(ProviderEvent.retry_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    return sum(_retry(session, each, at=at) for each in session.execute(due).scalars().all())
+
+
+def _retry(session: Session, parked: ProviderEvent, *, at: datetime) -> bool:
+    """One that raises keeps its place and stops nobody else."""
+    try:
+        with session.begin_nested():
+            outcome = apply(session, json.loads(parked.body or "{}"), account=parked.account, at=at)
+    except (DomainError, IntegrityError) as error:
+        log.error("parked event fails", event_id=parked.event_id, error=type(error).__name__)
+        outcome = "parked"
+    parked.tries += 1
+    waited = at - parked.received_at
+    if outcome != "parked":
+        parked.outcome, parked.retry_at = outcome, None
+        return True
+    parked.retry_at = at + min(max(waited, timedelta(seconds=2)), timedelta(hours=1))
+    if waited >= PARKED_LONG:
+        detail = {"type": parked.type, "object": parked.object_id}
+        findings.record(session, "event_unmatched", parked.account, parked.event_id, None, detail, at=at)
+    return False
+
+
+def clear_bodies(session: Session, *, at: datetime) -> int:
+    """Forget the raw bodies of events older than 30 days; ids and sums stay. What still waits is given up."""
+    old = select(ProviderEvent.account, ProviderEvent.event_id).where(
+        ProviderEvent.body.is_not(None), ProviderEvent.received_at < at - BODY_KEPT
+    )
+    batch = old.limit(1000).subquery()
+    cleared = (
+        update(ProviderEvent)
+        .where(ProviderEvent.account == batch.c.account, ProviderEvent.event_id == batch.c.event_id)
+        .values(
+            body=None,
+            retry_at=None,
+            outcome=func.replace(ProviderEvent.outcome, "parked", "ignored"),
+        )
+    )
+    return len(session.execute(cleared.returning(ProviderEvent.event_id)).all())

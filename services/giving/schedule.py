@@ -1,0 +1,60 @@
+"""What giving does by the clock."""
+
+from datetime import datetime, timedelta
+
+from services.giving import checkouts, donations, provider_events, reconciliations, refunds
+from services.giving.models import Transaction
+from services.giving.settings import current
+from shared.jobs import every
+
+MINUTE, HOUR = 60, 3600
+
+
+@every(1)
+def retry_parked_events(at: datetime) -> int:
+    """Events that came before what they are about."""
+    with Transaction() as session:
+        return provider_events.retry_parked(session, at=at)
+
+
+@every(2)
+def fetch_details(at: datetime) -> int:
+    """Means and fee of gifts just settled."""
+    return reconciliations.fetch_details(list(current().accounts), at=at)
+
+
+@every(MINUTE)
+def chase_refunds(at: datetime) -> int:
+    """Refunds that were interrupted, or that the bank takes its time for."""
+    return refunds.chase(at=at)
+
+
+@every(10 * MINUTE)
+def chase_checkouts(at: datetime) -> int:
+    """Payment pages that must have closed, whose end nobody told us."""
+    return checkouts.chase(at=at)
+
+
+@every(HOUR)
+def reconcile(at: datetime) -> int:
+    """Each account against the provider's lists."""
+    for account in current().accounts.values():
+        reconciliations.reconcile(account)
+    return 0
+
+
+@every(24 * HOUR)
+def reconcile_the_week(at: datetime) -> int:
+    """The same, a week back: what the provider corrected late."""
+    for account in current().accounts.values():
+        reconciliations.reconcile(account, since=at - timedelta(days=7))
+    return 0
+
+
+@every(HOUR)
+def forget(at: datetime) -> int:
+    """What need not be kept: webhook bodies, and gifts that did not come."""
+    with Transaction() as session:
+        done = provider_events.clear_bodies(session, at=at)
+    with Transaction() as session:
+        return done + donations.forget_abandoned(session, at=at)

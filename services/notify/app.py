@@ -1,0 +1,16 @@
+"""The web application of notify."""
+
+from flask import Flask
+
+from services.notify import deliveries, emails, paths, subscriptions, timelines
+from services.notify.models import database
+from services.notify.settings import NotifySettings, load, use
+from shared.service import create_service
+
+
+def create_app(settings: NotifySettings | None = None) -> Flask:
+    """notify over HTTP."""
+    told = use(settings) if settings else load()
+    database.connect(told.database_url, pool_size=told.database_pool_size)
+    blueprints = [emails.routes, subscriptions.routes, deliveries.routes, timelines.routes]
+    return create_service("notify", told, database=database, blueprints=blueprints, steps=paths.steps)

@@ -1,0 +1,50 @@
+"""What notify hears. Each message acts once; email, CRM change and story commit together."""
+
+from services.notify import accounts, gifts, recipients
+from services.notify.settings import current
+from shared.clock import now
+from shared.inbox import hears
+from shared.messages import (
+    AccountOpened,
+    DonationFailed,
+    DonationRefunded,
+    DonationSettled,
+    DonorAttached,
+    PersonCard,
+    SignInLinkIssued,
+)
+
+
+@hears(PersonCard)
+def person_card(session, message):
+    recipients.keep(session, message, at=now())
+
+
+@hears(SignInLinkIssued)
+def sign_in_link_issued(session, message):
+    accounts.link_issued(session, message, settings=current(), at=now())
+
+
+@hears(AccountOpened)
+def account_opened(session, message):
+    accounts.opened(session, message, at=now())
+
+
+@hears(DonationSettled)
+def donation_settled(session, message):
+    gifts.settled(session, message, settings=current(), at=now())
+
+
+@hears(DonationFailed)
+def donation_failed(session, message):
+    gifts.failed(session, message, settings=current(), at=now())
+
+
+@hears(DonationRefunded)
+def donation_refunded(session, message):
+    gifts.refunded(session, message, settings=current(), at=now())
+
+
+@hears(DonorAttached)
+def donor_attached(session, message):
+    gifts.attached(session, message, at=now())

@@ -1,0 +1,242 @@
+"""Emails: the mailbox that staff read, the queue, and sending one again."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, fields, validate
+from sqlalchemy import func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services.notify import addresses, parties, templates
+from services.notify.addresses import Destination
+from services.notify.models import Email, EmailCannotBeResent, Transaction
+from services.notify.models.email import STALE_AFTER
+from services.notify.settings import NotifySettings, current
+from shared import audit
+from shared.auth import caller
+from shared.clock import now
+from shared.db import lock, uuid7
+from shared.errors import NotFound
+from shared.http import Blueprint
+from shared.messages import MASK, Message
+from shared.pages import PageQuery, page, paged
+
+STATUSES = ("queued", "sending", "sent", "failed", "stale", "unsure", "suppressed")
+
+routes = Blueprint("emails", __name__, url_prefix="/api/v1/notify/emails")
+
+
+class EmailQuery(PageQuery):
+    """Which emails: words of the address, name or subject; the other fields match exactly."""
+
+    q = fields.String(validate=validate.Length(1, 200))
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    party_id = fields.UUID()
+    correlation_id = fields.UUID()
+
+
+class EmailListed(Schema):
+    """An email in a list: everything but its body."""
+
+    id = fields.UUID()
+    template = fields.String()
+    party_id = fields.UUID()
+    correlation_id = fields.UUID(allow_none=True)
+    locale = fields.String()
+    to_address = fields.String(allow_none=True)
+    to_name = fields.String()
+    subject = fields.String()
+    status = fields.String(validate=validate.OneOf(STATUSES))
+    reason = fields.String(allow_none=True, metadata={"description": "why it was not sent, or not yet"})
+    attempts = fields.Integer()
+    answer_code = fields.Integer(allow_none=True, metadata={"description": "the mail server's last answer"})
+    created_at = fields.AwareDateTime()
+    next_attempt_at = fields.AwareDateTime()
+    sent_at = fields.AwareDateTime(allow_none=True)
+    resend_of = fields.UUID(allow_none=True)
+
+
+class EmailShown(EmailListed):
+    """An email as it was sent; where a secret stood, the body shows •••."""
+
+    html = fields.String()
+    text = fields.String()
+    message_id = fields.UUID(metadata={"description": "the message that led to it"})
+    header_id = fields.String(metadata={"description": "its Message-ID"})
+    occurred_at = fields.AwareDateTime(metadata={"description": "the time of the fact it tells"})
+
+
+@routes.get("", allow="mailings.read")
+@routes.arguments(EmailQuery, location="query")
+@routes.response(200, paged(EmailListed))
+def index(query):
+    """Emails, the newest first."""
+    with Transaction() as session:
+        return page(
+            session,
+            _found(session, query),
+            after=query["after"],
+            limit=query["limit"],
+            keys=[Email.id.desc()],
+        )
+
+
+@routes.get("/<uuid:email_id>", allow="mailings.read")
+@routes.response(200, EmailShown)
+def show(email_id):
+    """One email, with its body."""
+    with Transaction() as session:
+        email = session.get(Email, email_id)
+        if email is None:
+            raise NotFound
+        return email
+
+
+@routes.post("/<uuid:email_id>/resends", allow="mailings.send")
+@routes.response(201, EmailShown)
+def create_resend(email_id):
+    """Send it once more; while a repeat is on its way, that one is answered."""
+    by, at = caller().person_id, now()
+    with Transaction() as session:
+        email = resend(session, email_id, by=by, at=at, settings=current())
+        audit.record(
+            session, by=by, action="email.resent", subject=("email", email_id), at=at, right="mailings.send"
+        )
+        return email
+
+
+def _found(session: Session, query: Mapping[str, Any]) -> Any:
+    found = select(Email)
+    for name in ("status", "correlation_id"):
+        if name in query:
+            found = found.where(getattr(Email, name) == query[name])
+    if "party_id" in query:
+        found = found.where(Email.party_id.in_(parties.ids(session, query["party_id"])))
+    if "q" in query:
+        words = (Email.to_address, Email.to_name, Email.subject)
+        found = found.where(or_(*(column.icontains(query["q"], autoescape=True) for column in words)))
+    return found
+
+
+QUEUE = (
+    insert(Email.__table__)
+    .on_conflict_do_nothing(index_elements=["message_id", "template", "party_id", "copy"])
+    .returning(Email.__table__.c.id)
+)
+
+
+def queue(
+    session: Session,
+    *,
+    message: Message,
+    template: str,
+    to: Destination,
+    party_id: UUID,
+    facts: Mapping[str, Any],
+    occurred_at: datetime,
+    at: datetime,
+    settings: NotifySettings,
+    secrets: Mapping[str, str] | None = None,
+    secrets_until: datetime | None = None,
+    useful_until: datetime | None = None,
+    priority: int = 1,
+) -> UUID | None:
+    """Queue one email, or store why it is withheld; None when this message had already queued it.
+
+    `secrets` are sealed values by the name that the letter knows them under.
+    """
+    told = {"school": settings.school_name, "given_name": to.given_name, **facts}
+    shown = templates.render(template, to.locale, told | dict.fromkeys(secrets or {}, MASK))
+    email_id = uuid7()
+    status, reason = _standing(to, occurred_at=occurred_at, at=at)
+    values = {
+        "id": email_id,
+        "message_id": message.message_id,
+        "template": template,
+        "party_id": party_id,
+        "correlation_id": message.correlation_id,
+        "locale": to.locale,
+        "to_address": to.address,
+        "to_name": to.name,
+        "typed": to.typed,
+        "subject": shown.subject,
+        "html": shown.html,
+        "text": shown.text,
+        "facts": told if secrets else None,
+        "secrets": dict(secrets) if secrets else None,
+        "secrets_until": secrets_until if secrets else None,
+        "useful_until": useful_until,
+        "header_id": header_id(email_id, settings),
+        "status": status,
+        "reason": reason,
+        "priority": priority,
+        "occurred_at": occurred_at,
+        "created_at": at,
+        "next_attempt_at": at,
+    }
+    return session.execute(QUEUE, values).scalar_one_or_none()
+
+
+def _standing(to: Destination, *, occurred_at: datetime, at: datetime) -> tuple[str, str | None]:
+    if to.withheld is not None:
+        return to.withheld, to.reason
+    if at - occurred_at > STALE_AFTER:
+        return "stale", "the fact was more than three days old when it was heard"
+    return "queued", None
+
+
+def header_id(email_id: UUID, settings: NotifySettings) -> str:
+    """The Message-ID: the same at every attempt, so that a mailbox can drop a repeat."""
+    return f"<{email_id}@{settings.email_from.rpartition('@')[2].rstrip('>')}>"
+
+
+def resend(session: Session, email_id: UUID, *, by: UUID, at: datetime, settings: NotifySettings) -> Email:
+    """A new email with the same words, to the address known today; EmailCannotBeResent says why not."""
+    first = lock(session, Email, email_id)
+    if first.resend_of is not None:
+        first = lock(session, Email, first.resend_of)
+    waiting = select(Email).where(Email.resend_of == first.id, Email.status.in_(("queued", "sending")))
+    if (on_its_way := session.execute(waiting).scalars().first()) is not None:
+        return on_its_way
+    first.refuse_copy(at=at)
+    to = _today(session, first)
+    if to.withheld is not None:
+        raise EmailCannotBeResent(f"There is no address to send it to: {to.reason}.")
+    copies = select(func.max(Email.copy)).where(
+        Email.message_id == first.message_id,
+        Email.template == first.template,
+        Email.party_id == first.party_id,
+    )
+    new_id = uuid7()
+    same = (
+        "message_id template party_id correlation_id locale to_name typed subject html text facts"
+        " secrets secrets_until useful_until priority occurred_at"
+    )
+    email = Email(
+        **{name: getattr(first, name) for name in same.split()},
+        id=new_id,
+        copy=session.execute(copies).scalar_one() + 1,
+        resend_of=first.id,
+        to_address=to.address,
+        status="queued",
+        header_id=header_id(new_id, settings),
+        created_at=at,
+        next_attempt_at=at,
+        asked_by=by,
+    )
+    session.add(email)
+    session.flush()
+    return email
+
+
+def _today(session: Session, email: Email) -> Destination:
+    """Where a repeat goes: the typed address again, else the one known today, else the one used then."""
+    today = addresses.choose(session, contact=None, person_id=email.party_id)
+    if today.withheld == "suppressed":
+        return today
+    if email.to_address and (email.typed or today.withheld):
+        return Destination(email.to_address)
+    return today

@@ -1,0 +1,31 @@
+"""Tables of notify and their rules."""
+
+from services.notify.models.base import Base, Transaction, database
+from services.notify.models.crm_change import CrmChange
+from services.notify.models.delivery import Delivery
+from services.notify.models.email import MAILBOX, SERVER, UNREACHED, Email, EmailCannotBeResent
+from services.notify.models.gift import Gift
+from services.notify.models.guest import Guest
+from services.notify.models.recipient import Recipient
+from services.notify.models.subscription import CHANGED, ERASED, Subscription
+from services.notify.models.timeline_entry import TimelineEntry
+
+__all__ = [
+    "CHANGED",
+    "ERASED",
+    "MAILBOX",
+    "SERVER",
+    "UNREACHED",
+    "Base",
+    "CrmChange",
+    "Delivery",
+    "Email",
+    "EmailCannotBeResent",
+    "Gift",
+    "Guest",
+    "Recipient",
+    "Subscription",
+    "TimelineEntry",
+    "Transaction",
+    "database",
+]

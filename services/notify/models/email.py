@@ -1,0 +1,126 @@
+"""An email to one party: one for each (message, template, recipient), whatever is delivered twice."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.notify.models.base import Base
+from shared.db import Id, Instant
+from shared.errors import Conflict
+
+STALE_AFTER = timedelta(days=3)
+GIVE_UP = timedelta(hours=24)
+CLAIM = timedelta(seconds=90)
+"""Longer than the mailer's limit on one conversation: a claim that lapses belongs to a dead process."""
+
+UNREACHED, SERVER, MAILBOX = "unreached", "server", "mailbox"
+BACK_OFF_S = {
+    UNREACHED: (2, 5, 10, 30),
+    SERVER: (2, 5, 15, 60, 300, 900, 1800, 3600),
+    MAILBOX: (60, 300, 900, 1800, 3600, 7200),
+}
+"""By class of trouble. unreached: no connection, nothing was learned about this email. server: 421, or cut
+off on the way. mailbox: 450, 451, 452 (grey listing, quota, load), which ask for minutes."""
+
+
+class EmailCannotBeResent(Conflict):
+    """This email can no longer be sent again."""
+
+
+class Email(Base):
+    """Queued, committed as `sending` before the first byte leaves, then sent or failed.
+
+    stale: the fact was old when it was heard. unsure: no address is known for certain, staff decide.
+    suppressed: the person died or was erased. The stored body shows ••• where a secret stands; the
+    secrets themselves are kept sealed, and only until `secrets_until`.
+    """
+
+    __tablename__ = "emails"
+    __table_args__ = (
+        UniqueConstraint("message_id", "template", "party_id", "copy"),
+        CheckConstraint(
+            "status in ('queued','sending','sent','failed','stale','unsure','suppressed')", name="status"
+        ),
+        CheckConstraint("(status = 'sent') = (sent_at is not null)", name="sent"),
+        CheckConstraint("status not in ('queued','sending') or to_address is not null", name="addressed"),
+        CheckConstraint("(copy = 0) = (resend_of is null)", name="resent"),
+        Index(
+            "ix_emails_due",
+            "priority",
+            "next_attempt_at",
+            postgresql_where=text("status in ('queued','sending')"),
+        ),
+        Index("ix_emails_party", "party_id", "id"),
+        Index("ix_emails_secrets", "secrets_until", postgresql_where=text("secrets is not null")),
+    )
+
+    id: Mapped[Id]
+    message_id: Mapped[uuid.UUID]
+    template: Mapped[str] = mapped_column(Text)
+    party_id: Mapped[uuid.UUID]
+    copy: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    resend_of: Mapped[uuid.UUID | None]
+    correlation_id: Mapped[uuid.UUID | None] = mapped_column(index=True)
+    locale: Mapped[str] = mapped_column(Text)
+    to_address: Mapped[str | None] = mapped_column(Text)
+    to_name: Mapped[str] = mapped_column(Text, server_default="")
+    typed: Mapped[bool]
+    subject: Mapped[str] = mapped_column(Text)
+    html: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    secrets: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
+    secrets_until: Mapped[Instant | None]
+    useful_until: Mapped[Instant | None]
+    header_id: Mapped[str] = mapped_column(Text, unique=True)
+    status: Mapped[str] = mapped_column(Text)
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default="1")
+    occurred_at: Mapped[Instant]
+    created_at: Mapped[Instant]
+    next_attempt_at: Mapped[Instant]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    answer_code: Mapped[int | None]
+    reason: Mapped[str | None] = mapped_column(Text)
+    sent_at: Mapped[Instant | None]
+    asked_by: Mapped[uuid.UUID | None]
+
+    def claim(self, *, at: datetime) -> None:
+        """Ours until the claim lapses, whatever becomes of this process."""
+        self.status = "sending"
+        self.attempts += 1
+        self.next_attempt_at = at + CLAIM
+
+    def left(self, *, code: int, at: datetime) -> None:
+        """The server took it."""
+        self.status, self.sent_at, self.answer_code, self.reason = "sent", at, code, None
+
+    def refused(self, *, code: int | None, reason: str) -> None:
+        """Refused for good: trying again would only annoy."""
+        self.status, self.answer_code, self.reason = "failed", code, reason
+
+    def put_off(self, *, trouble: str, code: int | None, reason: str, at: datetime) -> None:
+        """Not now: again after a pause that grows by the class of trouble, for a day at most."""
+        self.answer_code, self.reason = code, reason
+        steps = BACK_OFF_S[trouble]
+        due = at + timedelta(seconds=steps[min(self.attempts, len(steps)) - 1])
+        self.status = "queued" if due - self.created_at < GIVE_UP else "failed"
+        self.next_attempt_at = due
+
+    def withhold(self, status: str, *, reason: str) -> None:
+        """Not to be sent: stale, unsure or suppressed, and why."""
+        self.status, self.reason = status, reason
+
+    def outlived(self, *, at: datetime) -> bool:
+        """Whether it would say something that no longer holds, such as a link that ran out."""
+        return self.useful_until is not None and self.useful_until <= at
+
+    def refuse_copy(self, *, at: datetime) -> None:
+        """EmailCannotBeResent for what was erased, outlived, or carried a secret that is gone."""
+        if not self.text or self.outlived(at=at):
+            raise EmailCannotBeResent
+        if self.facts is not None and self.secrets is None:
+            raise EmailCannotBeResent("The link in this email is gone; a new one must be asked for.")

@@ -1,0 +1,136 @@
+"""Parties: who an id stands for, through merges and attachments, and their state as other systems see it."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from services.notify.models import CrmChange, Gift, Guest, Recipient
+
+ROOT = """
+with recursive
+started(id) as (select coalesce((select person_id from guests where party_id = :id), cast(:id as uuid))),
+chain(id, next, depth) as (
+  select s.id, (select merged_into from recipients where person_id = s.id), 0 from started s
+  union all
+  select c.next, (select merged_into from recipients where person_id = c.next), c.depth + 1
+  from chain c where c.next is not null and c.depth < 50),
+root(id) as (select id from chain order by depth desc limit 1)
+"""
+"""Whom an id stands for: the person a guest turned out to be, then `merged_into`, by primary keys. The
+directory refuses cycles; the depth ends one all the same."""
+
+FAMILY = """,
+family(id, depth) as (
+  select id, 0 from root
+  union
+  select r.person_id, f.depth + 1 from family f join recipients r on r.merged_into = f.id where f.depth < 50),
+everyone(id) as (
+  select id from family union select g.party_id from guests g join family f on g.person_id = f.id)
+"""
+"""Every id that stands for the same, by ix_recipients_merged_into and ix_guests_person_id."""
+
+RESOLVE = text(f"{ROOT} select id from root")
+IDS = text(f"{ROOT}{FAMILY} select id from everyone")
+KNOWN = text(f"{ROOT}{FAMILY} select exists (select from crm_changes c join everyone e on e.id = c.party_id)")
+
+
+def resolve(session: Session, party_id: UUID) -> UUID:
+    """The party to speak of instead of this one: the person a guest turned out to be, then the survivor."""
+    found: UUID = session.execute(RESOLVE, {"id": party_id}).scalar_one()
+    return found
+
+
+def ids(session: Session, party_id: UUID) -> list[UUID]:
+    """Every id under which facts of this party were written."""
+    return list(session.execute(IDS, {"id": party_id}).scalars())
+
+
+def is_known(session: Session, party_id: UUID) -> bool:
+    """Whether the systems around us have heard of this party."""
+    return bool(session.execute(KNOWN, {"id": party_id}).scalar_one())
+
+
+def state(session: Session, party_id: UUID) -> dict[str, Any]:
+    """All that another system may know of a party now, as JSON; `sequence` says which changes it includes.
+
+    The sequence is read first, so that the state is never older than it says.
+    """
+    latest = select(func.max(CrmChange.position)).where(CrmChange.party_id == party_id)
+    sequence = session.execute(latest).scalar_one() or 0
+    stands_for = resolve(session, party_id)
+    if stands_for != party_id:
+        return _base(party_id, sequence) | {"merged_into": str(stands_for)}
+    person = session.get(Recipient, party_id)
+    if person is not None and person.erased_at is not None:
+        return _base(party_id, sequence) | {"erased": True}
+    who = _person(person) if person is not None else _guest(session.get(Guest, party_id))
+    return _base(party_id, sequence) | who | _giving(session, ids(session, party_id))
+
+
+def _base(party_id: UUID, sequence: int) -> dict[str, Any]:
+    return {"party_id": str(party_id), "sequence": sequence, "erased": False, "merged_into": None}
+
+
+def _person(person: Recipient) -> dict[str, Any]:
+    return {
+        "person_id": str(person.person_id),
+        "given_name": person.given_name,
+        "family_name": person.family_name,
+        "email": person.email if person.contactable else None,
+        "locale": person.locale,
+        "class_year": person.class_year,
+        "status": person.status,
+        "contactable": person.contactable and person.status == "living",
+    }
+
+
+def _guest(guest: Guest | None) -> dict[str, Any]:
+    return {
+        "person_id": None,
+        "given_name": guest.given_name if guest else "",
+        "family_name": guest.family_name if guest else "",
+        "email": guest.email if guest else None,
+        "locale": guest.locale if guest else "fr",
+        "class_year": None,
+        "status": "living",
+        "contactable": False,
+    }
+
+
+def _giving(session: Session, party_ids: list[UUID]) -> dict[str, Any]:
+    gifts = session.execute(
+        select(Gift)
+        .where(Gift.party_id.in_(party_ids), Gift.settled_at.is_not(None))
+        .order_by(Gift.settled_at.desc(), Gift.donation_id)
+    ).scalars()
+    told = [_gift(each) for each in gifts]
+    totals: dict[str, dict[str, Any]] = {}
+    for each in told:
+        sums = totals.setdefault(
+            each["currency"], {"given_minor": 0, "refunded_minor": 0, "donations_count": 0}
+        )
+        sums["given_minor"] += each["amount_minor"]
+        sums["refunded_minor"] += each["refunded_minor"]
+        sums["donations_count"] += 1
+        sums.setdefault("latest_at", each["settled_at"])
+        sums["first_at"] = each["settled_at"]
+    giving = [{"currency": currency, **sums} for currency, sums in sorted(totals.items())]
+    return {"giving": giving, "donations": told[:100]}
+
+
+def _gift(gift: Gift) -> dict[str, Any]:
+    assert gift.settled_at is not None
+    return {
+        "donation_id": str(gift.donation_id),
+        "campaign_id": str(gift.campaign_id),
+        "campaign_title": {"fr": gift.campaign_title_fr, "en": gift.campaign_title_en},
+        "entity_name": gift.entity_name,
+        "amount_minor": gift.amount_minor,
+        "currency": gift.currency,
+        "status": gift.status,
+        "refunded_minor": gift.refunded_minor,
+        "settled_at": gift.settled_at.isoformat(),
+        "refunded_at": gift.refunded_at.isoformat() if gift.refunded_at else None,
+    }

@@ -1,0 +1,101 @@
+"""Paths: the steps of one chain of messages that notify knows of, with their times."""
+
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from services.notify.models import Delivery, Email, Subscription
+from shared.paths import Step
+
+STATES = {"stale": "warn", "unsure": "warn", "failed": "bad", "suppressed": None}
+WITHHELD = {
+    "stale": {
+        "fr": "Courriel non envoyé\u00a0: fait trop ancien",
+        "en": "Email not sent: the fact is too old",
+    },
+    "unsure": {"fr": "Courriel en attente\u00a0: adresse incertaine", "en": "Email waiting: unsure address"},
+    "suppressed": {"fr": "Courriel non envoyé", "en": "Email not sent"},
+    "failed": {"fr": "Courriel refusé", "en": "Email refused"},
+}
+
+
+def steps(session: Session, correlation_id: UUID) -> list[Step]:
+    """What became of the emails and CRM changes of this chain."""
+    return [*_emails(session, correlation_id), *_deliveries(session, correlation_id)]
+
+
+def _emails(session: Session, correlation_id: UUID) -> list[Step]:
+    found = select(Email).where(Email.correlation_id == correlation_id).order_by(Email.id)
+    return [step for email in session.execute(found).scalars() for step in _of_email(email)]
+
+
+def _of_email(email: Email) -> list[Step]:
+    technical = {
+        "email_id": str(email.id),
+        "template": email.template,
+        "message_id": email.header_id,
+        "attempts": email.attempts,
+        "answer_code": email.answer_code,
+        "reason": email.reason,
+    }
+    waits = "warn" if email.status in ("queued", "sending") else None
+    queued = _step(email.created_at, "email_queued", _QUEUED, email.subject, technical, state=waits)
+    if email.status == "sent":
+        return [queued, _step(email.sent_at, "email_sent", _SENT, email.subject, technical)]
+    if email.status in WITHHELD:
+        words, state = WITHHELD[email.status], STATES[email.status]
+        kind = f"email_{email.status}"
+        return [_step(email.next_attempt_at, kind, words, email.subject, technical, state=state)]
+    return [queued]
+
+
+def _deliveries(session: Session, correlation_id: UUID) -> list[Step]:
+    by = aliased(Delivery)
+    found = session.execute(
+        select(Delivery, by, Subscription.url)
+        .outerjoin(by, by.id == Delivery.covered_by)
+        .join(Subscription, Subscription.id == Delivery.subscription_id)
+        .where(Delivery.correlation_id == correlation_id)
+        .order_by(Delivery.position)
+    )
+    return [_of_delivery(delivery, carrier or delivery, url) for delivery, carrier, url in found]
+
+
+def _of_delivery(delivery: Delivery, carrier: Delivery, url: str) -> Step:
+    technical = {
+        "delivery_id": str(carrier.id),
+        "position": delivery.position,
+        "attempts": carrier.attempts,
+        "answer_code": carrier.answer_code,
+        "error": carrier.error,
+        "covered": delivery.status == "covered",
+    }
+    host = urlsplit(url).netloc
+    if carrier.delivered_at is not None:
+        return _step(carrier.delivered_at, "crm_delivered", _DELIVERED, host, technical)
+    if carrier.status == "failed":
+        return _step(carrier.next_attempt_at, "crm_failed", _GIVEN_UP, host, technical, state="bad")
+    return _step(delivery.created_at, "crm_queued", _WAITING, host, technical, state="warn")
+
+
+_QUEUED = {"fr": "Courriel prêt à partir", "en": "Email queued"}
+_SENT = {"fr": "Courriel envoyé", "en": "Email sent"}
+_DELIVERED = {"fr": "CRM mis à jour", "en": "CRM updated"}
+_WAITING = {"fr": "Mise à jour du CRM en attente", "en": "CRM update waiting"}
+_GIVEN_UP = {"fr": "Mise à jour du CRM abandonnée", "en": "CRM update given up"}
+
+
+def _step(
+    at: Any,
+    kind: str,
+    title: dict[str, str],
+    detail: str,
+    technical: dict[str, Any],
+    *,
+    state: str | None = None,
+) -> Step:
+    known = {name: value for name, value in technical.items() if value is not None}
+    return Step(at, kind, title, detail, known, state)

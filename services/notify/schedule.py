@@ -1,0 +1,102 @@
+"""What notify does by the clock: emails and deliveries leave, spent secrets go.
+
+What a message led to leaves at once, for the consumer wakes these jobs; the clock is for retries.
+
+Two senders and two pushers, so that one slow server or partner does not make the others wait; the second
+of each looks less often while there is nothing to do. Each claims a row, commits, talks with no transaction
+open, and writes down what came of it in a second transaction.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+
+from services.notify import deliveries, sendings
+from services.notify.mailer import Mailer
+from services.notify.models import Transaction
+from services.notify.settings import current
+from shared.clock import now
+from shared.jobs import every
+from shared.telemetry import log
+
+IDLE_S, HELP_S = 0.5, 1.0
+Clock = Callable[[], datetime]
+
+
+@cache
+def mailer() -> Mailer:
+    """The mail server of this process; a connection for each sender."""
+    return Mailer(current().smtp_url)
+
+
+@every(IDLE_S, lease=False)
+def send_emails(at: datetime) -> int:
+    """Hand the next email over to the mail server."""
+    return send_next(mailer())
+
+
+@every(HELP_S, lease=False)
+def send_more_emails(at: datetime) -> int:
+    """The same, beside it."""
+    return send_next(mailer())
+
+
+@every(IDLE_S, lease=False)
+def push_deliveries(at: datetime) -> int:
+    """Bring the next delivery to its subscription."""
+    return push_next()
+
+
+@every(HELP_S, lease=False)
+def push_more_deliveries(at: datetime) -> int:
+    """The same, beside it."""
+    return push_next()
+
+
+@every(60)
+def forget_secrets(at: datetime) -> int:
+    """Drop the secrets of emails whose time has passed."""
+    with Transaction() as session:
+        return sendings.forget_secrets(session, at=at)
+
+
+def send_next(by: Mailer, *, clock: Clock = now) -> int:
+    """Send one email if one is due and the server is not resting; how many attempts were made."""
+    if by.rests():
+        return 0
+    with Transaction() as session:
+        email = sendings.claim(session, at=clock())
+    if email is None:
+        by.hang_up()
+        return 0
+    outcome = sendings.attempt(email, by, current())
+    with Transaction() as session:
+        sendings.conclude(session, email.id, attempt=email.attempts, outcome=outcome, at=clock())
+    log.info(
+        "email attempted",
+        email_id=str(email.id),
+        correlation_id=str(email.correlation_id),
+        template=email.template,
+        outcome=outcome.kind,
+        code=outcome.code,
+    )
+    return 1
+
+
+def push_next(*, clock: Clock = now) -> int:
+    """Push one delivery if one is due; how many attempts were made."""
+    settings = current()
+    with Transaction() as session:
+        parcel = deliveries.claim(session, at=clock(), settings=settings)
+    if parcel is None:
+        return 0
+    answer = deliveries.send(parcel, at=now())
+    with Transaction() as session:
+        deliveries.conclude(session, parcel, answer, at=clock())
+    log.info(
+        "delivery attempted",
+        delivery_id=str(parcel.id),
+        attempt=parcel.attempt,
+        answer=answer if isinstance(answer, int) else answer.error,
+    )
+    return 1

@@ -1,0 +1,38 @@
+"""What the running service knows about itself: its name, settings, database and how it checks callers."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    from shared.auth import Doorkeeper
+    from shared.db import Database
+    from shared.settings import Settings
+    from shared.system import Steps
+
+EXTENSION = "amicale"
+
+
+@dataclass
+class Service:
+    """The parts that `create_service` put together."""
+
+    name: str
+    settings: "Settings"
+    database: "Database"
+    doorkeeper: "Doorkeeper"
+    revision: str = ""
+    """The migration that the code needs; "" when it is not checked."""
+    steps: "Steps | None" = None
+    """The service's own steps in the path of a fact."""
+
+
+def service() -> Service:
+    """The service whose application handles this request."""
+    return cast(Service, current_app.extensions[EXTENSION])
+
+
+def settings() -> "Settings":
+    """The settings of the service whose application handles this request."""
+    return service().settings

@@ -1,0 +1,52 @@
+"""Errors that a rule raises: the class name is the code, the docstring is the message."""
+
+import inspect
+import re
+from typing import Any
+
+
+class DomainError(Exception):
+    """A rule forbids this."""
+
+    status = 422
+    retry_after_s: int | None = None
+
+    def __init__(self, detail: str | None = None, **facts: Any) -> None:
+        """`detail` replaces the docstring's first line; `facts` go to the answer, so never a secret."""
+        self.detail = detail or (inspect.getdoc(type(self)) or "").split("\n")[0]
+        self.facts = facts
+        super().__init__(self.detail)
+
+    @property
+    def code(self) -> str:
+        """Stable name of the error for programs: `DonationNotPending` is `donation_not_pending`."""
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+
+
+class Refused(DomainError):
+    """The request is well formed, but asks for something that cannot be."""
+
+
+class Conflict(DomainError):
+    """What is asked does not fit the present state."""
+
+    status = 409
+
+
+class NotFound(DomainError):
+    """There is nothing here that you may see."""
+
+    status = 404
+
+
+class Forbidden(DomainError):
+    """You may not do this."""
+
+    status = 403
+
+
+class Unavailable(DomainError):
+    """A part that this needs does not answer at the moment; nothing was lost, try again."""
+
+    status = 503
+    retry_after_s = 2

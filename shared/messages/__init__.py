@@ -1,0 +1,42 @@
+"""The contract between services: one file per speaker, one class per message.
+
+Change is additive only and pinned by tests/contracts; a breaking change is a new type.
+"""
+
+from shared.messages.base import Message, MessageMalformed, by_type, parse
+from shared.messages.contact import Contact, email_mark
+from shared.messages.directory import AccountOpened, ImportCompleted, SignInLinkIssued
+from shared.messages.giving import (
+    CampaignGoalReached,
+    CampaignLaunched,
+    DonationFailed,
+    DonationRefunded,
+    DonationSettled,
+    DonorAttached,
+)
+from shared.messages.people import PersonCard
+from shared.messages.secret import MASK, Secret, SecretUnreadable, reveal, seal
+
+__all__ = [
+    "MASK",
+    "AccountOpened",
+    "CampaignGoalReached",
+    "CampaignLaunched",
+    "Contact",
+    "DonationFailed",
+    "DonationRefunded",
+    "DonationSettled",
+    "DonorAttached",
+    "ImportCompleted",
+    "Message",
+    "MessageMalformed",
+    "PersonCard",
+    "Secret",
+    "SecretUnreadable",
+    "SignInLinkIssued",
+    "by_type",
+    "email_mark",
+    "parse",
+    "reveal",
+    "seal",
+]

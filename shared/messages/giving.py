@@ -1,0 +1,123 @@
+"""What giving says on `amicale.giving`. Money is minor units with a currency; never a float."""
+
+from marshmallow import Schema, fields, validate
+
+from shared.messages.base import Message
+from shared.messages.contact import Contact
+from shared.messages.secret import Secret
+
+
+class Title(Schema):
+    """A text in both languages."""
+
+    fr = fields.String(required=True)
+    en = fields.String(required=True)
+
+
+def _minor() -> fields.Integer:
+    return fields.Integer(required=True, strict=True)
+
+
+class CampaignLaunched(Message):
+    """A campaign is open to gifts from now on."""
+
+    type = "campaign.launched"
+    topic = "amicale.giving"
+    key = "campaign_id"
+
+    campaign_id = fields.UUID(required=True)
+    slug = fields.String(required=True)
+    title = fields.Nested(Title, required=True)
+    goal_minor = _minor()
+    currency = fields.String(required=True)
+    launched_at = fields.AwareDateTime(required=True)
+
+
+class CampaignGoalReached(Message):
+    """The total of a campaign passed its goal for the first time; said once."""
+
+    type = "campaign.goal_reached"
+    topic = "amicale.giving"
+    key = "campaign_id"
+
+    campaign_id = fields.UUID(required=True)
+    slug = fields.String(required=True)
+    title = fields.Nested(Title, required=True)
+    goal_minor = _minor()
+    raised_minor = _minor()
+    currency = fields.String(required=True)
+    reached_at = fields.AwareDateTime(required=True)
+
+
+class Gift:
+    """What every message about a gift says."""
+
+    donation_id = fields.UUID(required=True)
+    party_id = fields.UUID(required=True)
+    person_id = fields.UUID(allow_none=True)
+    campaign_id = fields.UUID(required=True)
+    campaign_slug = fields.String(required=True)
+    campaign_title = fields.Nested(Title, required=True)
+    entity_name = fields.String(required=True, metadata={"description": "the legal entity that receives"})
+    receiptable = fields.Boolean(required=True, metadata={"description": "a tax receipt will follow"})
+    amount_minor = _minor()
+    currency = fields.String(required=True)
+
+
+class DonorContact(Contact):
+    """A donor with the sealed address of their own page of the gift."""
+
+    link = Secret(allow_none=True, load_default=None)
+
+
+class DonationSettled(Gift, Message):
+    """A gift is ours: the provider confirmed the payment and the books hold it."""
+
+    type = "donation.settled"
+    topic = "amicale.giving"
+    key = "donation_id"
+
+    settled_at = fields.AwareDateTime(required=True)
+    method = fields.String(metadata={"description": "card, sepa_debit, …"})
+    contact = fields.Nested(DonorContact)
+
+
+class DonationFailed(Gift, Message):
+    """A gift will not come: the payment was refused for good, or its page expired."""
+
+    type = "donation.failed"
+    topic = "amicale.giving"
+    key = "donation_id"
+
+    failed_at = fields.AwareDateTime(required=True)
+    reason = fields.String(
+        required=True, validate=validate.OneOf(["declined", "expired", "canceled", "error"])
+    )
+    contact = fields.Nested(Contact)
+
+
+class DonationRefunded(Gift, Message):
+    """Money of a gift went back to the donor; `refunded_minor` is the sum of all its refunds."""
+
+    type = "donation.refunded"
+    topic = "amicale.giving"
+    key = "donation_id"
+
+    refund_id = fields.UUID(required=True)
+    refund_minor = _minor()
+    refunded_minor = _minor()
+    refunded_at = fields.AwareDateTime(required=True)
+    reason = fields.String(required=True)
+    contact = fields.Nested(Contact)
+
+
+class DonorAttached(Message):
+    """A guest's gifts belong to a person from now on: the card carries the same verified address."""
+
+    type = "donor.attached"
+    topic = "amicale.giving"
+    key = "party_id"
+
+    party_id = fields.UUID(required=True, metadata={"description": "the guest's own id"})
+    person_id = fields.UUID(required=True)
+    attached_at = fields.AwareDateTime(required=True)

@@ -1,0 +1,7 @@
+"""How alembic runs a service's migrations: on the connection that `shared.migrate` hands over."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], transaction_per_migration=True)
+with context.begin_transaction():
+    context.run_migrations()

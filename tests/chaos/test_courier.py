@@ -1,0 +1,426 @@
+"""Messages while what carries them dies: effects equal commits, in the order of each key.
+
+Each proof has a control run with the guard off, which must fail. The sizes are those of
+CHAOS_SCALE (tests/support/scale.py); the seed is printed.
+"""
+
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+
+from shared import consumer as consumer_module
+from shared import kafka
+from shared import relay as relay_module
+from shared.consumer import Consumer
+from shared.inbox import Inbox
+from shared.outbox import publish
+from shared.relay import Relay
+from tests.support.broker import EmbeddedBroker
+from tests.support.courier import Courier, launched, note
+from tests.support.scale import sized
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+
+ROOT = Path(__file__).parent.parent.parent
+KEYS = [uuid4() for _ in range(20)]
+POINTS = ("after commit, before send", "after ack, before mark")
+
+
+@pytest.fixture(autouse=True)
+def seed(monkeypatch: pytest.MonkeyPatch) -> int:
+    number = random.randrange(1_000_000)
+    print(f"seed {number}")
+    random.seed(number)
+    monkeypatch.setitem(kafka.CONSUMER, "session_timeout_ms", 1_500)
+    monkeypatch.setitem(kafka.CONSUMER, "heartbeat_interval_ms", 300)
+    return number
+
+
+@contextmanager
+def thread_of(run: Callable[[threading.Event], Any]) -> Iterator[threading.Event]:
+    """`run` on a thread until the block is over."""
+    stopping = threading.Event()
+    thread = threading.Thread(target=run, args=(stopping,), daemon=True)
+    thread.start()
+    try:
+        yield stopping
+    finally:
+        stopping.set()
+        thread.join(15)
+
+
+@contextmanager
+def hearing(courier: Courier, broker: EmbeddedBroker, inbox: Inbox | None = None) -> Iterator[Consumer]:
+    """A consumer at work."""
+    inbox = inbox or Inbox("chaos", {"campaign.launched": note}, courier.transaction)
+    consumer = Consumer(inbox, broker.broker)
+    with thread_of(consumer.run):
+        yield consumer
+
+
+@contextmanager
+def relaying(courier: Courier, broker: EmbeddedBroker, **options: Any) -> Iterator[Relay]:
+    """A relay at work."""
+    relay = Relay(courier.database.engine, broker.broker, **{"patience_s": 10, **options})
+    with thread_of(relay.run):
+        yield relay
+
+
+class Writer:
+    """Says so many messages about the keys in turn, counting for each; some transactions roll back."""
+
+    def __init__(self, courier: Courier, count: int, *, pause_s: float = 0.002) -> None:
+        self.courier, self.count, self.pause_s = courier, count, pause_s
+        self.said: dict[UUID, int] = dict.fromkeys(KEYS, 0)
+
+    def run(self, stopping: threading.Event) -> None:
+        for number in range(self.count):
+            key = KEYS[number % len(KEYS)]
+            with suppress(RolledBack), self.courier.transaction() as session:
+                publish(session, launched(self.said[key], key))
+                if random.random() < 0.05:
+                    raise RolledBack
+                self.said[key] += 1
+            time.sleep(self.pause_s)
+
+    def expected(self) -> dict[str, list[int]]:
+        return {str(key): list(range(count)) for key, count in self.said.items()}
+
+
+class RolledBack(Exception):
+    """The business changed its mind."""
+
+
+def by_key(courier: Courier) -> dict[str, list[int]]:
+    """The counters of each key, in the order of their effects."""
+    found: dict[str, list[int]] = {str(key): [] for key in KEYS}
+    for key, counter in courier.effects():
+        found.setdefault(key, []).append(counter)
+    return found
+
+
+def settle(courier: Courier, writer: Writer, *, within_s: float = 60) -> None:
+    """Wait until as many effects as commits are there, or nothing has moved for 8 s."""
+    total, seen, since = sum(writer.said.values()), -1, time.monotonic()
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        now = courier.one("select count(*) from effects")
+        if now != seen:
+            seen, since = now, time.monotonic()
+        if (now >= total and courier.unpublished() == 0) or time.monotonic() - since > 8:
+            break
+        time.sleep(0.2)
+    time.sleep(1)
+
+
+class Mortal:
+    """A relay process that is started again whenever it died."""
+
+    def __init__(self, courier: Courier, broker: EmbeddedBroker, kind: str = "MortalRelay") -> None:
+        self.arguments = [courier.at.app_url, broker.address]
+        self.kind = kind
+
+    def live(self, point: str, *, within_s: float = 30) -> None:
+        """Run until it has died at `point`, or has lived for so long."""
+        command = [sys.executable, "-m", "tests.chaos.mortal_relay", *self.arguments, point]
+        process = subprocess.Popen([*command, str(random.randint(1, 4)), self.kind], cwd=ROOT)
+        try:
+            process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def deaths(courier: Courier, broker: EmbeddedBroker, *, kind: str, kills: int, count: int) -> Writer:
+    """The relay dies again and again while messages are said; then one lives."""
+    writer, mortal = Writer(courier, count), Mortal(courier, broker, kind)
+    with thread_of(writer.run) as over:
+        for number in range(kills):
+            mortal.live(POINTS[number % 2], within_s=10)
+            if random.random() < 0.5:
+                mortal.live("never", within_s=random.uniform(1, 3))
+        while sum(writer.said.values()) < count * 0.9 and not over.is_set():
+            time.sleep(0.2)
+    return writer
+
+
+def test_the_relay_may_die_anywhere(courier: Courier, broker: EmbeddedBroker) -> None:
+    with hearing(courier, broker):
+        writer = deaths(courier, broker, kind="MortalRelay", kills=sized(50, least=4), count=sized(10_000))
+        with relaying(courier, broker):
+            settle(courier, writer)
+
+    assert by_key(courier) == writer.expected()
+
+
+def test_control_marking_before_sending_loses(courier: Courier, broker: EmbeddedBroker) -> None:
+    with hearing(courier, broker):
+        writer = deaths(courier, broker, kind="MarksFirst", kills=4, count=1_000)
+        with relaying(courier, broker):
+            settle(courier, writer)
+
+    assert sum(map(len, by_key(courier).values())) < sum(writer.said.values())
+
+
+class Forgetful(Inbox):
+    """The guard off: what was handled is not remembered."""
+
+    def _unheard(self, session: Any, envelopes: list[Any]) -> list[Any]:
+        return envelopes
+
+
+def test_control_without_the_inbox_effects_double(courier: Courier, broker: EmbeddedBroker) -> None:
+    forgetful = Forgetful("chaos", {"campaign.launched": note}, courier.transaction)
+    with hearing(courier, broker, forgetful):
+        writer, mortal = Writer(courier, 300, pause_s=0), Mortal(courier, broker)
+        writer.run(threading.Event())
+        for _ in range(2):
+            mortal.live("after ack, before mark")
+        with relaying(courier, broker):
+            settle(courier, writer)
+
+    assert sum(map(len, by_key(courier).values())) > sum(writer.said.values())
+
+
+def test_several_relays_keep_the_order(courier: Courier, broker: EmbeddedBroker) -> None:
+    writer = Writer(courier, sized(10_000), pause_s=0.001)
+    with hearing(courier, broker), thread_of(writer.run), ExitStack() as relays:
+        for _ in range(3):
+            relays.enter_context(relaying(courier, broker))
+        while sum(writer.said.values()) < writer.count * 0.9:
+            time.sleep(0.1)
+        settle(courier, writer)
+
+    assert by_key(courier) == writer.expected()
+
+
+class SkipsLocked(Relay):
+    """The guard off: several relays at once, each taking rows that no other has locked."""
+
+    def step(self) -> int:
+        with self.engine.begin() as connection:
+            self._ready(connection)
+            rows = connection.execute(_SKIP_LOCKED).all()
+            time.sleep(random.uniform(0, 0.02))
+            if rows:
+                self._send(rows)
+                connection.execute(relay_module._MARK, {"positions": [row.position for row in rows]})
+        return len(rows)
+
+
+_SKIP_LOCKED = text("""
+    select position, topic, key, headers, payload, contact from outbox
+    where published_at is null order by position limit 5 for update skip locked
+""")
+
+
+def test_control_skip_locked_relays_turn_the_order_round(courier: Courier, broker: EmbeddedBroker) -> None:
+    writer = Writer(courier, 600, pause_s=0)
+    writer.run(threading.Event())
+    with hearing(courier, broker), ExitStack() as relays:
+        for _ in range(4):
+            relays.enter_context(thread_of(SkipsLocked(courier.database.engine, broker.broker).run))
+        settle(courier, writer)
+
+    assert by_key(courier) != writer.expected()
+
+
+def two_writers_of_one_key(courier: Courier, *, locks: bool) -> list[int]:
+    """Two writers count up one aggregate and publish; the counters in the order of positions."""
+    key = KEYS[0]
+    courier.rows("insert into aggregates values (:key, -1)", key=str(key))
+    count = text("update aggregates set counter = counter + 1 where key = :key returning counter")
+
+    def write(stopping: threading.Event) -> None:
+        for _ in range(40):
+            if locks:
+                with courier.transaction() as session:
+                    counter = session.execute(count, {"key": str(key)}).scalar_one()
+                    time.sleep(random.random() * 0.01)
+                    publish(session, launched(counter, key))
+            else:
+                counter = courier.one(str(count), key=str(key))
+                time.sleep(random.random() * 0.01)
+                courier.say(launched(counter, key))
+
+    threads = [threading.Thread(target=write, args=(threading.Event(),)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = courier.rows(
+        "select (payload::jsonb ->> 'goal_minor')::int as counter from outbox order by position"
+    )
+    return [row.counter for row in found]
+
+
+def test_the_aggregates_lock_orders_its_messages(courier: Courier) -> None:
+    assert two_writers_of_one_key(courier, locks=True) == list(range(80))
+
+
+def test_control_without_the_lock_they_pass_each_other(courier: Courier) -> None:
+    assert two_writers_of_one_key(courier, locks=False) != list(range(80))
+
+
+def emptied(courier: Courier, broker: EmbeddedBroker) -> Writer:
+    """The broker dies under load with what was published and not heard; another, empty, takes its place."""
+    writer = Writer(courier, sized(5_000, least=400))
+    with thread_of(writer.run), relaying(courier, broker, patience_s=3):
+        while sum(writer.said.values()) < writer.count * 0.4:
+            time.sleep(0.05)
+        broker.kill()
+        time.sleep(2)
+        broker.start()
+        while sum(writer.said.values()) < writer.count * 0.9:
+            time.sleep(0.1)
+        with hearing(courier, broker):
+            settle(courier, writer)
+    return writer
+
+
+def test_a_broker_that_lost_everything_loses_nothing(courier: Courier, broker: EmbeddedBroker) -> None:
+    writer = emptied(courier, broker)
+
+    assert by_key(courier) == writer.expected()
+
+
+def test_control_without_the_cluster_id_messages_are_lost(
+    courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Relay, "_compare", lambda self, connection, cluster_id: None)
+
+    writer = emptied(courier, broker)
+
+    assert sum(map(len, by_key(courier).values())) < sum(writer.said.values())
+
+
+def frozen(courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The broker is frozen for longer than the client's delivery timeout; what is unpublished in the end."""
+    monkeypatch.setitem(kafka.PRODUCER, "delivery_timeout_ms", 1_500)
+    monkeypatch.setitem(kafka.PRODUCER, "request_timeout_ms", 1_000)
+    with relaying(courier, broker, patience_s=4) as relay:
+        courier.say(launched())
+        wait_for(lambda: courier.unpublished() == 0)
+        broker.freeze()
+        courier.say(*(launched(counter, KEYS[0]) for counter in range(200)))
+        time.sleep(6)
+        assert courier.unpublished() == 200
+        broker.thaw()
+        wait_for(lambda: courier.unpublished() == 0, within_s=20)
+        left = courier.unpublished()
+    if relay._producer is not None:  # the control keeps its producer; the test process does not
+        kafka.discard(relay._producer)
+    return left
+
+
+def wait_for(holds: Callable[[], bool], *, within_s: float = 20) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def test_a_frozen_broker_drains_when_it_thaws(
+    courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert frozen(courier, broker, monkeypatch) == 0
+
+
+def test_control_one_producer_kept_for_ever_hangs(
+    courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Relay, "close", lambda self: None)
+
+    assert frozen(courier, broker, monkeypatch) > 0
+
+
+def away(courier: Courier, broker: EmbeddedBroker) -> Writer:
+    """The database takes no connections while messages are on their way to their handlers."""
+    writer = Writer(courier, 400, pause_s=0)
+    writer.run(threading.Event())
+    with relaying(courier, broker):
+        wait_for(lambda: courier.unpublished() == 0)
+    name, server = courier.at.name, courier.at.server
+    with hearing(courier, broker) as consumer:
+        wait_for(lambda: consumer.state["handled"] > 0)
+        server.run(
+            f"alter database {name} allow_connections false",
+            f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'",
+        )
+        time.sleep(sized(60, least=4))
+        server.run(f"alter database {name} allow_connections true")
+        courier.database.engine.dispose(close=False)  # this test's own connections are gone, too
+        settle(courier, writer)
+    return writer
+
+
+def test_a_database_away_kills_no_message(courier: Courier, broker: EmbeddedBroker) -> None:
+    writer = away(courier, broker)
+
+    assert by_key(courier) == writer.expected()
+    assert courier.one("select count(*) from dead_letters") == 0
+
+
+def test_control_taking_illness_for_a_bug_passes_messages_over(
+    courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here the letter cannot be written either, so the message would simply be gone."""
+    monkeypatch.setattr(consumer_module, "verdict", lambda error: "cannot")
+    monkeypatch.setattr(Consumer, "_ill", lambda self, place, envelope, error: True)
+    monkeypatch.setattr(consumer_module, "TRY_DELAYS_S", ())
+    slow = note
+
+    def slowly(session: Any, message: Any) -> None:
+        time.sleep(0.01)
+        slow(session, message)
+
+    monkeypatch.setattr(sys.modules[__name__], "note", slowly)
+    writer = away(courier, broker)
+
+    assert sum(map(len, by_key(courier).values())) < sum(writer.said.values())
+
+
+def poisoned(courier: Courier, broker: EmbeddedBroker) -> list[int]:
+    """A message that can never be handled stands before others of its partition, of another key."""
+    place = kafka.TopicPartition("amicale.giving", 0)
+    producer = broker.broker.producer()
+    producer.send("amicale.giving", value=b"{", key=b"k", partition=0).get(timeout=10)
+    for found in courier.rows("select * from outbox where published_at is null order by position"):
+        headers = [(name, value.encode()) for name, value in found.headers.items()]
+        sent = producer.send(
+            "amicale.giving",
+            value=found.payload.encode(),
+            key=found.key.encode(),
+            partition=0,
+            headers=headers,
+        )
+        assert sent.get(timeout=10).topic_partition == place
+    producer.close(timeout=2)
+    with hearing(courier, broker):
+        wait_for(lambda: len(courier.effects()) == 10, within_s=10)
+    return [counter for _, counter in courier.effects()]
+
+
+def test_a_poison_message_stops_nobody(courier: Courier, broker: EmbeddedBroker) -> None:
+    courier.say(*(launched(counter) for counter in range(10)))
+
+    assert poisoned(courier, broker) == list(range(10))
+    assert courier.one("select count(*) from dead_letters") == 1
+
+
+def test_control_without_dead_letters_it_stops_everybody(
+    courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer_module, "verdict", lambda error: "ill")
+    courier.say(*(launched(counter) for counter in range(10)))
+
+    assert poisoned(courier, broker) == []

@@ -1,0 +1,34 @@
+"""Fixtures that every test may ask for."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from tests.support import broker as broker_support
+from tests.support import postgres as postgres_support
+from tests.support.stack import stack  # noqa: F401 the session's fixture
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[postgres_support.Server]:
+    """A real PostgreSQL server, for the whole run.
+
+    Not under pytest's own folder: each run that starts there takes the right to enter it away from the
+    server's user, other runs' servers included.
+    """
+    with TemporaryDirectory(prefix="amicale-postgres-") as folder:
+        Path(folder).chmod(0o755)
+        with postgres_support.server(Path(folder) / "data") as running:
+            yield running
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[broker_support.EmbeddedBroker]:
+    """A broker of the test's own with every topic made, on a free port; it is up in a fifth of a second."""
+    with broker_support.running(tmp_path) as embedded:
+        yield embedded

@@ -1,0 +1,85 @@
+"""The folder DATA and the secrets in it."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.local import folder as folder_module
+from deploy.local.folder import Folder
+from deploy.local.keys import Keys
+from deploy.local.problem import CannotGoOn
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    made = Folder(tmp_path / "my data")
+    made.open()
+    return made
+
+
+def test_a_second_copy_on_the_same_folder_is_told_where_the_first_one_is(folder: Folder) -> None:
+    held = folder.claim(8123)
+
+    with pytest.raises(CannotGoOn, match=r"already runs on .* on http://127\.0\.0\.1:8123.*PORT=9080"):
+        Folder(folder.path).claim(9000)
+    os.close(held)
+
+
+def test_the_folder_is_free_again_when_its_holder_was_killed(folder: Folder) -> None:
+    code = (
+        "import sys, os, signal; from pathlib import Path; from deploy.local.folder import Folder;"
+        "Folder(Path(sys.argv[1])).claim(8000); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(folder.path)], check=False)
+
+    os.close(folder.claim(8001))
+    assert folder.claimed_port() == 8001
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+
+    with pytest.raises(CannotGoOn, match=r"cannot be written \(.*make run DATA="):
+        Folder(tmp_path / "file" / "data").open()
+
+
+def test_a_full_disk_is_one_sentence(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_module, "NEEDED_MIB", 10**12)
+
+    with pytest.raises(CannotGoOn, match=r"MiB are free .*make run DATA="):
+        folder.has_room()
+
+
+def test_secrets_are_made_once_and_are_their_owners_alone(folder: Folder) -> None:
+    keys = Keys(folder.secrets)
+    first = keys.value("link_key")
+
+    assert Keys(folder.secrets).value("link_key") == first and len(first) >= 32
+    assert stat.S_IMODE(keys.path("link_key").stat().st_mode) == 0o600
+    assert {stat.S_IMODE(place.stat().st_mode) for place in (folder.path, folder.secrets)} == {0o700}
+
+
+def test_two_secrets_are_never_the_same(folder: Folder) -> None:
+    keys = Keys(folder.secrets)
+
+    assert len({keys.value(name) for name in ("link_key", "email_key", "message_key")}) == 3
+
+
+def test_the_signing_key_is_an_ed25519_key(folder: Folder) -> None:
+    from joserfc.jwk import OKPKey
+
+    key = OKPKey.import_key(Keys(folder.secrets).value("token_private_key"))
+
+    assert key.curve_name == "Ed25519" and key.is_private
+
+
+def test_what_contains_secrets_is_kept_closed_when_written_anew(folder: Folder) -> None:
+    keys = Keys(folder.secrets)
+    keys.keep("address", "one")
+
+    assert keys.keep("address", "two").read_text() == "two\n"
+    assert stat.S_IMODE((folder.secrets / "address").stat().st_mode) == 0o600

@@ -1,0 +1,281 @@
+"""The gateway's rules, on the real Caddy before an upstream that tells what reached it."""
+
+import json
+import os
+import socket
+import subprocess
+import sysconfig
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import httpx
+import pytest
+
+from deploy.local.layout import ROOT
+from tests.support.stack import free_ports
+
+CADDY = Path(sysconfig.get_path("scripts")) / "caddy"
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with the path and headers that it received."""
+
+    protocol_version = "HTTP/1.1"
+    begun: ClassVar[list[str]] = []
+    """Paths of the posts that reached a part, body read or not."""
+
+    def do_POST(self) -> None:
+        self.begun.append(self.path)
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(204)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        if self.path.endswith("/stream"):
+            return self.stream()
+        headers: dict[str, list[str]] = {}
+        for name, value in self.headers.items():
+            headers.setdefault(name.lower(), []).append(value)
+        body = json.dumps(
+            {"path": self.path, "headers": headers, "port": self.server.server_address[1]}
+        ).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        for number in range(2):
+            self.wfile.write(f"data: {number}\n\n".encode())
+            self.wfile.flush()
+            time.sleep(1)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@dataclass
+class Gateway:
+    url: str
+    log: Path
+    upstreams: dict[str, int]
+
+
+@contextmanager
+def gateway(folder: Path, **more: str) -> Iterator[Gateway]:
+    """Caddy on our Caddyfile, with one echo for each part."""
+    names = ("WEB", "WEB_LIVE", "DIRECTORY", "GIVING", "NOTIFY", "SANDBOX")
+    servers = {name: ThreadingHTTPServer(("127.0.0.1", 0), Echo) for name in names}
+    for server in servers.values():
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    ports = {name: server.server_address[1] for name, server in servers.items()}
+    port = free_ports()
+    told = {name: f"127.0.0.1:{number}" for name, number in ports.items()}
+    told |= {
+        "GATEWAY_ADDRESS": f"http://:{port}",
+        "XDG_DATA_HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
+    }
+    config = str(ROOT / "deploy/gateway/Caddyfile")
+    log = folder / "gateway.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [CADDY, "run", "--adapter", "caddyfile", "--config", config],
+            env={**os.environ, **told, **more}, stdout=out, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    try:
+        _wait_for(port, process)
+        yield Gateway(f"http://127.0.0.1:{port}", log, ports)
+    finally:
+        process.terminate()
+        process.wait(5)
+        for server in servers.values():
+            server.shutdown()
+            server.server_close()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        assert process.poll() is None, "caddy ended"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("caddy does not listen")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    extra = "sandbox.caddy"
+    with gateway(tmp_path_factory.mktemp("demo"), GATEWAY_EXTRA=extra) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    with gateway(tmp_path_factory.mktemp("production")) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        ("/", "WEB"),
+        ("/readyz", "WEB"),
+        ("/console/gifts", "WEB"),
+        ("/api/v1/giving/campaigns", "GIVING"),
+        ("/api/v1/directory/people/me", "DIRECTORY"),
+        ("/api/v1/notify/openapi.json", "NOTIFY"),
+        ("/webhooks/stripe/giving/foundation", "GIVING"),
+        ("/live/console", "WEB_LIVE"),
+        ("/sandbox/mailbox/", "SANDBOX"),
+    ],
+)
+def test_each_path_goes_to_its_part(demo: Gateway, path: str, part: str) -> None:
+    assert httpx.get(demo.url + path).json()["port"] == demo.upstreams[part]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/metrics", "/api/v1/giving/metrics", "/api/v1/giving/readyz", "/api/v1/giving/healthz", "/healthz",
+        "/api/v1/directory/readyz/", "/api/v1/nobody/x", "/api/v2/giving/campaigns",
+        "/webhooks/stripe/notify/x",
+        "/API/V1/giving/metrics", "/api/v1/giving/%6detrics", "//metrics",
+        "/api/v1/giving/../../../metrics",
+    ],
+)  # fmt: skip
+def test_what_insiders_ask_is_not_found_from_outside(demo: Gateway, path: str) -> None:
+    answer = httpx.get(demo.url + path)
+
+    reached = answer.json()["path"] if answer.status_code == 200 else ""
+    assert answer.status_code == 404, reached
+
+
+def test_production_has_no_way_to_the_sandbox(production: Gateway) -> None:
+    assert httpx.get(f"{production.url}/sandbox/mailbox/").json()["port"] == production.upstreams["WEB"]
+
+
+def test_a_forged_address_is_overwritten(demo: Gateway) -> None:
+    forged = {"X-Forwarded-For": "9.9.9.9", "X-Forwarded-Host": "evil.example", "Forwarded": "for=9.9.9.9"}
+    headers = httpx.get(f"{demo.url}/api/v1/giving/x", headers=forged).json()["headers"]
+
+    assert headers["x-forwarded-for"] == ["127.0.0.1"]
+    assert headers["x-forwarded-host"] == [demo.url.removeprefix("http://")]
+    assert "forwarded" not in headers
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-User-Id",
+        "X_User_Id",
+        "x-user",
+        "X-Person-Id",
+        "X-Rights",
+        "X-Remote-User",
+        "Remote-User",
+        "X-Internal",
+    ],
+)
+def test_nobody_is_someone_by_a_header(demo: Gateway, name: str) -> None:
+    headers = httpx.get(f"{demo.url}/api/v1/giving/x", headers={name: "1"}).json()["headers"]
+
+    assert name.lower() not in headers
+
+
+def test_the_answer_says_nothing_of_the_servers_and_is_guarded(demo: Gateway) -> None:
+    headers = httpx.get(demo.url).headers
+
+    assert "server" not in headers and "via" not in headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+def test_streams_are_not_held_back(demo: Gateway) -> None:
+    began = time.monotonic()
+    with httpx.stream("GET", f"{demo.url}/live/stream", headers={"Accept-Encoding": "gzip, zstd"}) as answer:
+        first = next(answer.iter_text())
+
+    assert "data: 0" in first and time.monotonic() - began < 1.8
+
+
+def test_the_log_keeps_no_query_no_link_and_no_whole_address(demo: Gateway) -> None:
+    httpx.get(f"{demo.url}/people?q=marie-curie")
+    httpx.get(f"{demo.url}/l/gift/0190c-secret.mac?x=1")
+    httpx.get(
+        f"{demo.url}/api/v1/giving/gift-links/0191d-secret.mac/wall", headers={"Cookie": "a=cookie-secret"}
+    )
+    httpx.get(f"{demo.url}/seen")
+    for _ in range(40):
+        if "/seen" in (log := demo.log.read_text()):
+            break
+        time.sleep(0.05)
+
+    assert '"/people"' in log and "/l/gift/" in log and "/wall" in log
+    requests = [line for line in log.splitlines() if '"request"' in line]
+    for secret in ("marie-curie", "-secret", "Cookie", "remote_port", '"remote_ip":"127.0.0.1"'):
+        assert [line for line in requests if secret in line] == []
+
+
+def test_a_part_that_is_away_is_a_502_without_details(tmp_path: Path) -> None:
+    with gateway(tmp_path, GIVING="127.0.0.1:1") as running:
+        answer = httpx.get(f"{running.url}/api/v1/giving/campaigns")
+
+    assert answer.status_code == 502 and "127.0.0.1" not in answer.text
+
+
+def drip(port: int, path: str) -> socket.socket:
+    """Begin a post and send no more than a part of its body."""
+    sender = socket.create_connection(("127.0.0.1", port))
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n"
+    sender.sendall(head.encode() + b"x" * 290_000)
+    return sender
+
+
+def test_a_slow_sender_holds_the_gateway_and_no_part(demo: Gateway) -> None:
+    sender = drip(int(demo.url.rpartition(":")[2]), "/sign-in?slow")
+    time.sleep(0.5)
+
+    assert "/sign-in?slow" not in Echo.begun
+    sender.sendall(b"x" * 10_000)
+    until = time.monotonic() + 10
+    while "/sign-in?slow" not in Echo.begun and time.monotonic() < until:
+        time.sleep(0.02)
+    assert "/sign-in?slow" in Echo.begun
+    sender.close()
+
+
+def test_control_without_the_gateway_a_slow_sender_holds_the_part(demo: Gateway) -> None:
+    sender = drip(demo.upstreams["WEB"], "/sign-in?direct")
+    time.sleep(0.5)
+
+    assert "/sign-in?direct" in Echo.begun
+    sender.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "taken"),
+    [
+        ("/webhooks/stripe/giving/foundation", 600 * 1024, False),
+        ("/sign-in", 600 * 1024, False),
+        ("/sign-in", 300 * 1024, True),
+        ("/console/imports/", 5 * 1024 * 1024, True),
+        ("/api/v1/directory/imports", 5 * 1024 * 1024, True),
+        ("/api/v1/directory/imports", 27 * 1024 * 1024, False),
+    ],
+)
+def test_bodies_are_as_large_as_their_door(demo: Gateway, path: str, size: int, taken: bool) -> None:
+    answer = httpx.post(demo.url + path, content=b"x" * size, timeout=30)
+
+    assert (answer.status_code == 204) is taken

@@ -1,0 +1,149 @@
+"""A giving database, emptied before each test that asks for it, reached as the app's role."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from services.giving import settings as giving_settings
+from services.giving.app import create_app
+from services.giving.models import database
+from services.giving.settings import GivingSettings
+from tests.giving import world
+from tests.support import provider as provider_support
+from tests.support.postgres import Server, ServiceDatabase, service_database
+from tests.support.provider import Provider
+from tests.support.tokens import LiveRightsOfTests, trust
+
+LINK_KEY = "l" * 43
+WEBHOOK_SECRET = "whsec_test"
+
+
+@pytest.fixture(scope="session")
+def giving_database(postgres: Server) -> ServiceDatabase:
+    """The migrated database of giving, for the whole run."""
+    return service_database(postgres, "services.giving")
+
+
+@pytest.fixture(scope="session")
+def giving_settings_of_the_run(
+    giving_database: ServiceDatabase, tmp_path_factory: pytest.TempPathFactory
+) -> GivingSettings:
+    accounts = [
+        {
+            "account": entity,
+            "entity": entity,
+            "api_key": "sk_test_1",
+            "webhook_secrets": [WEBHOOK_SECRET],
+            "api_base": "http://127.0.0.1:9",
+        }
+        for entity in ("fondation", "amicale")
+    ]
+    path: Path = tmp_path_factory.mktemp("giving") / "accounts.json"
+    path.write_text(json.dumps(accounts))
+    return GivingSettings(
+        service="giving",
+        public_url="http://127.0.0.1:8080",
+        demo=True,
+        database_url=giving_database.app_url,
+        kafka_bootstrap_servers="127.0.0.1:9",
+        directory_url="http://127.0.0.1:9",
+        link_key=LINK_KEY,
+        email_key="e" * 43,
+        message_key="m" * 43,
+        provider_accounts_file=str(path),
+    )
+
+
+@pytest.fixture
+def giving(
+    giving_database: ServiceDatabase, giving_settings_of_the_run: GivingSettings
+) -> Iterator[GivingSettings]:
+    """Giving's settings, its database empty and connected."""
+    database.connect(giving_database.app_url, pool_size=10)
+    giving_database.empty()
+    giving_settings.use(giving_settings_of_the_run)
+    yield giving_settings_of_the_run
+    database.dispose()
+
+
+@pytest.fixture
+def app(giving: GivingSettings) -> Flask:
+    """Giving's application, without a provider behind it."""
+    made = create_app(giving)
+    trust(made)
+    return made
+
+
+@dataclass
+class School:
+    """Giving as the outside sees it: its HTTP interface, and the provider that posts webhooks to it."""
+
+    client: FlaskClient
+    provider: Provider
+    live: LiveRightsOfTests
+    data: ServiceDatabase
+
+    def owner(self) -> psycopg.Connection[Any]:
+        """The database as its owner, to take a guard away."""
+        return psycopg.connect(self.data.owner_url, autocommit=True)
+
+    def give(
+        self, campaign_id: UUID, amount_minor: int = 5000, *, key: str = "", **wish: Any
+    ) -> dict[str, Any]:
+        """Begin a gift as a guest."""
+        told = {"campaign_id": str(campaign_id), "amount_minor": amount_minor, **world.GUEST, **wish}
+        headers = {"Idempotency-Key": key or str(uuid4())}
+        answer = self.client.post("/api/v1/giving/donations", json=told, headers=headers)
+        assert answer.status_code == 201, answer.json
+        assert answer.json is not None
+        return answer.json
+
+    def given(self, campaign_id: UUID, amount_minor: int = 5000, **wish: Any) -> dict[str, Any]:
+        """A gift that was paid and settled."""
+        begun = self.give(campaign_id, amount_minor, **wish)
+        self.provider.pay(begun["checkout_url"])
+        self.provider.settle()
+        return begun
+
+
+@pytest.fixture
+def school(
+    giving_database: ServiceDatabase, tmp_path: Path, giving_settings_of_the_run: GivingSettings
+) -> Iterator[School]:
+    """Giving and the provider, wired to each other, with nothing in them."""
+    clients: list[FlaskClient] = []
+
+    def deliver(url: str, body: bytes, headers: dict[str, str]) -> int:
+        path = urlsplit(url).path
+        return clients[0].application.test_client().post(path, data=body, headers=headers).status_code
+
+    entries = [provider_support.entry(name) for name in ("fondation", "amicale")]
+    with provider_support.provider(tmp_path, entries, deliver=deliver) as provider:
+        told = replace(giving_settings_of_the_run, provider_accounts_file=provider.accounts_file)
+        app = create_app(told)
+        giving_database.empty()
+        clients.append(app.test_client())
+        yield School(clients[0], provider, trust(app), giving_database)
+    database.dispose()
+
+
+@pytest.fixture
+def tax_rate(giving: GivingSettings) -> None:
+    """The rate that the first migration brings, which emptying the tables took away."""
+    with database.transaction() as session:
+        session.execute(
+            text(
+                "insert into tax_rates (regime, from_on, rate_percent, ceiling_percent, source, review_on)"
+                " values ('income_tax', '2005-01-01', 66, 20, 'CGI, art. 200, 1', '2027-03-01')"
+            )
+        )

@@ -1,0 +1,110 @@
+"""The donor's own page: opened by its link alone, and saying nothing to anyone else."""
+
+from uuid import uuid4
+
+import pytest
+
+from services.giving.models import Donation, Transaction
+from tests.giving import world
+
+URL = "/api/v1/giving/gift-links"
+
+
+def wall(school, campaign_id):
+    return school.client.get(f"/api/v1/giving/campaigns/{campaign_id}/wall").json["items"]
+
+
+def test_nobody_is_named_on_the_wall_unless_they_chose_it(school):
+    campaign_id = world.campaign()
+    begun = school.given(campaign_id, 5000)
+    assert [(each["name"], each["amount_minor"]) for each in wall(school, campaign_id)] == [(None, None)]
+
+    for choice, shown in [
+        ({"shows_name": True, "shows_amount": False}, ("Claire L.", None)),
+        ({"shows_name": True, "shows_amount": True}, ("Claire L.", 5000)),
+        ({"shows_name": False, "shows_amount": False}, (None, None)),
+    ]:
+        answer = school.client.put(f"{URL}/{begun['link']}/wall", json=choice)
+        assert (answer.status_code, answer.json["wall"]) == (200, choice)
+        assert [(each["name"], each["amount_minor"]) for each in wall(school, campaign_id)] == [shown]
+
+
+def test_a_gift_that_waits_is_not_on_the_wall(school):
+    campaign_id = world.campaign()
+    school.give(campaign_id)
+
+    assert wall(school, campaign_id) == []
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "nothing",
+        "{id}",
+        "{id}.",
+        "{id}.AAAAAAAAAAAAAAAAAAAAAA",
+        "{id}.{mac}x",
+        "{other}.{mac}",
+        "{id}.é",
+        "{id}.{mac}/../x",
+    ],
+)
+def test_a_link_that_we_did_not_sign_opens_nothing(school, forged):
+    campaign_id = world.campaign()
+    begun, other = school.give(campaign_id), school.give(campaign_id)
+    id, mac = begun["link"].split(".")
+    token = forged.format(id=id, mac=mac, other=other["id"])
+
+    assert school.client.get(f"{URL}/{token}").status_code == 404
+    assert (
+        school.client.put(f"{URL}/{token}/wall", json={"shows_name": True, "shows_amount": True}).status_code
+        == 404
+    )
+    answer = school.client.post(f"{URL}/{token}/checkouts", headers={"Idempotency-Key": str(uuid4())})
+    assert answer.status_code == 404
+
+
+def test_a_revoked_link_opens_nothing(school):
+    begun = school.give(world.campaign())
+    with Transaction() as session:
+        session.get_one(Donation, begun["id"]).link_version = 1
+
+    assert school.client.get(f"{URL}/{begun['link']}").status_code == 404
+
+
+def test_the_page_of_a_gift_shows_neither_name_nor_address_and_is_not_kept(school):
+    begun = school.given(world.campaign())
+
+    answer = school.client.get(f"{URL}/{begun['link']}")
+
+    assert "Claire" not in answer.text
+    assert "claire@" not in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("choice", [{}, {"shows_name": "yes", "shows_amount": 1}, {"shows_name": True}])
+def test_a_choice_is_two_booleans(school, choice):
+    begun = school.given(world.campaign())
+
+    assert school.client.put(f"{URL}/{begun['link']}/wall", json=choice).status_code == 422
+
+
+def test_a_settled_gift_cannot_be_paid_again(school):
+    begun = school.given(world.campaign())
+
+    answer = school.client.post(f"{URL}/{begun['link']}/checkouts", headers={"Idempotency-Key": str(uuid4())})
+
+    assert (answer.status_code, answer.json["code"]) == (409, "donation_not_payable")
+
+
+def test_a_cancelled_visit_leads_back_to_the_same_page(school):
+    begun = school.give(world.campaign())
+
+    pages = {
+        school.client.post(
+            f"{URL}/{begun['link']}/checkouts", headers={"Idempotency-Key": str(uuid4())}
+        ).json["checkout_url"]
+        for _ in range(3)
+    }
+
+    assert pages == {begun["checkout_url"]}

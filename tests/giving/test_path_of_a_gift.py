@@ -1,0 +1,131 @@
+"""One gift from the form to the books, through the doors, with the provider playing its part."""
+
+from uuid import uuid4
+
+from services.giving import reconciliations
+from services.giving.drift import drift_check
+from services.giving.models import Settlement, Transaction
+from shared.clock import now
+from tests.giving import world
+from tests.support.tokens import bearer
+
+
+def test_a_guest_gives_fifty_euros(school):
+    campaign_id = world.campaign()
+
+    begun = school.give(campaign_id, 5000)
+    assert begun["status"] == "pending"
+    paid = school.provider.pay(begun["checkout_url"])
+    school.provider.settle()
+
+    assert paid.headers["location"].endswith(f"/l/gift/{begun['link']}")
+    seen = school.client.get(f"/api/v1/giving/gift-links/{begun['link']}").json
+    assert (seen["status"], seen["can_retry"], seen["receipt_expected"]) == ("settled", False, True)
+    total = school.client.get(f"/api/v1/giving/campaigns/{campaign_id}/total").json
+    assert (total["raised_minor"], total["donations_count"], total["donors_count"]) == (5000, 1, 1)
+
+
+def test_means_and_fee_come_from_the_balance_transaction(school):
+    begun = school.given(world.campaign(), 5000)
+
+    assert reconciliations.fetch_details(["fondation"], at=now()) == 1
+
+    shown = school.client.get(
+        f"/api/v1/giving/donations/{begun['id']}", headers=bearer(rights=["giving.read"])
+    ).json
+    assert shown["method"] == {"kind": "card", "brand": "visa", "last4": "4242"}
+    assert (shown["fee_minor"], shown["net_minor"]) == (100, 4900)
+    assert [line["account"] for line in shown["ledger"]] == ["provider", "gifts", "fees", "provider"]
+    assert sum(line["debit_minor"] - line["credit_minor"] for line in shown["ledger"]) == 0
+
+
+def test_staff_refund_a_gift_once(school):
+    campaign_id = world.campaign()
+    begun = school.given(campaign_id, 5000)
+    headers = bearer(rights=["giving.refund"]) | {"Idempotency-Key": str(uuid4())}
+    wish = {"reason": "error", "note": "Donné deux fois par erreur"}
+
+    refunds = [
+        school.client.post(f"/api/v1/giving/donations/{begun['id']}/refunds", json=wish, headers=headers)
+        for _ in range(2)
+    ]
+    school.provider.settle()
+
+    assert [each.status_code for each in refunds] == [201, 201]
+    assert refunds[0].json["status"] == "completed"
+    assert refunds[0].json["id"] == refunds[1].json["id"]
+    total = school.client.get(f"/api/v1/giving/campaigns/{campaign_id}/total").json
+    assert (total["raised_minor"], total["donations_count"], total["donors_count"]) == (0, 0, 0)
+    with Transaction() as session:
+        assert drift_check(session) == []
+
+
+def test_a_declined_card_leaves_the_page_open_for_another(school):
+    begun = school.give(world.campaign(), 5000)
+
+    school.provider.decline(begun["checkout_url"])
+    school.provider.settle()
+    seen = school.client.get(f"/api/v1/giving/gift-links/{begun['link']}").json
+    assert (seen["status"], seen["can_retry"]) == ("pending", True)
+    assert seen["declined_at"] is not None
+
+    again = school.client.post(
+        f"/api/v1/giving/gift-links/{begun['link']}/checkouts", headers={"Idempotency-Key": str(uuid4())}
+    ).json
+    assert again["checkout_url"] == begun["checkout_url"]
+    school.provider.pay(again["checkout_url"])
+    school.provider.settle()
+    assert school.client.get(f"/api/v1/giving/gift-links/{begun['link']}").json["status"] == "settled"
+
+
+def test_a_page_that_expired_fails_the_gift_and_a_new_page_may_still_settle_it(school):
+    begun = school.give(world.campaign(), 5000)
+    with Transaction() as session:
+        from services.giving.models import Checkout
+
+        opened = session.query(Checkout).one()
+    from shared.payments import gateway
+
+    gateway.expire_checkout(school.provider.accounts["fondation"], opened.session_id)
+    school.provider.settle()
+    assert school.client.get(f"/api/v1/giving/gift-links/{begun['link']}").json["status"] == "failed"
+
+    again = school.client.post(
+        f"/api/v1/giving/gift-links/{begun['link']}/checkouts", headers={"Idempotency-Key": str(uuid4())}
+    ).json
+    assert again["checkout_url"] != begun["checkout_url"]
+    school.provider.pay(again["checkout_url"])
+    school.provider.settle()
+    assert school.client.get(f"/api/v1/giving/gift-links/{begun['link']}").json["status"] == "settled"
+
+
+def test_webhooks_that_never_came_are_found_by_reconciliation(school):
+    campaign_id = world.campaign()
+    school.provider.switch(webhook_drop_percent=100)
+    begun = [school.give(campaign_id, 5000 + n, email=f"p{n}@example.org") for n in range(5)]
+    for each in begun:
+        school.provider.pay(each["checkout_url"])
+    school.provider.settle()
+
+    first = reconciliations.reconcile(school.provider.accounts["fondation"])
+    second = reconciliations.reconcile(school.provider.accounts["fondation"])
+
+    assert first.events_taken == 5
+    assert (second.events_taken, second.findings_new) == (0, 0)
+    with Transaction() as session:
+        assert drift_check(session) == []
+        assert session.query(Settlement).filter(Settlement.detailed_at.is_(None)).count() == 0
+
+
+def test_the_path_of_a_gift_says_each_step_with_its_time(school):
+    begun = school.given(world.campaign(), 5000)
+    reconciliations.fetch_details(["fondation"], at=now())
+
+    answer = school.client.get(
+        f"/api/v1/giving/paths/{begun['id']}", headers=bearer(rights=["system.read"])
+    ).json
+
+    kinds = [step["kind"] for step in answer["steps"]]
+    assert {"form_filled", "payment_accepted", "provider_event", "settled", "said", "fee_known"} <= set(kinds)
+    assert kinds[0] == "form_filled"
+    assert all(step["service"] == "giving" and step["title"]["fr"] for step in answer["steps"])

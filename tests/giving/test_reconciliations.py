@@ -1,0 +1,165 @@
+"""What the provider's lists say against our books: missed events taken, differences found, each once."""
+
+import json
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from services.giving import reconciliations
+from services.giving.drift import drift_check
+from services.giving.models import Finding, Transaction
+from shared.clock import now
+from tests.giving import world
+from tests.support.scale import SCALE
+from tests.support.tokens import bearer
+
+
+def reconcile(school, **more):
+    return reconciliations.reconcile(school.provider.accounts["fondation"], **more)
+
+
+@pytest.fixture(autouse=True)
+def _no_grace(monkeypatch):
+    """What just happened is compared too."""
+    monkeypatch.setattr(reconciliations, "GRACE", timedelta(seconds=-5))
+
+
+def findings():
+    with Transaction() as session:
+        return sorted((each.kind, each.reference) for each in session.query(Finding))
+
+
+def give(school, count, **switches):
+    campaign_id = world.campaign()
+    school.provider.switch(**switches)
+    for number in range(count):
+        begun = school.give(campaign_id, 1000 + number, email=f"p{number % 7}@example.org")
+        school.provider.pay(begun["checkout_url"])
+    school.provider.settle()
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("size", [2000 if SCALE == 1 else 20])
+def test_webhooks_that_never_came_leave_no_difference(school, size, monkeypatch):
+    monkeypatch.setattr("services.giving.donations.slow_down", lambda *_: None)
+    give(school, size, webhook_drop_percent=30 if size < 100 else 5)
+
+    first, second = reconcile(school), reconcile(school)
+
+    assert first.findings_new == 0
+    assert (second.events_taken, second.findings_new) == (0, 0)
+    with Transaction() as session:
+        assert drift_check(session) == []
+        settled = session.execute(
+            text("select count(*) from donations where status = 'settled'")
+        ).scalar_one()
+    assert settled == size
+
+
+def test_without_taking_missed_events_the_difference_is_seen(school, monkeypatch):
+    """The control run: dropped webhooks, and a reconciliation that takes nothing."""
+    give(school, 4, webhook_drop_percent=100)
+    monkeypatch.setattr(reconciliations, "_take_missed", lambda *_, **__: 0)
+
+    reconcile(school)
+
+    assert [kind for kind, _ in findings()] == ["charge_unknown"] * 4
+
+
+PLANT = [
+    # Two sums of ours are wrong, and two fees.
+    "update donations set amount_minor = amount_minor + 1"
+    " where id in (select id from donations order by id limit 2)",
+    "update settlements set fee_minor = fee_minor + 1 where donation_id in"
+    " (select id from donations order by id offset 2 limit 2)",
+    # Two settled gifts that the provider's balance knows nothing of.
+    "update settlements set charge_id = 'ch_none' || payment_id, movement_id = 'txn_none' || payment_id"
+    " where donation_id in (select id from donations order by id offset 4 limit 2)",
+]
+
+
+def test_ten_planted_differences_are_exactly_ten_findings(school):
+    """Two sums, two fees, two gifts without movement (so two charges without gift), two unknown charges."""
+    give(school, 10)
+    reconcile(school)
+    assert findings() == []
+    with school.owner() as owner:
+        for statement in PLANT:
+            owner.execute(statement)
+    history = [_unknown_payment() for _ in range(2)]
+    _tell_past(school, history)
+
+    first = reconcile(school, since=now() - timedelta(hours=1))
+    second = reconcile(school, since=now() - timedelta(hours=1))
+
+    kinds = [kind for kind, _ in findings()]
+    assert kinds == ["charge_differs"] * 4 + ["charge_unknown"] * 4 + ["settlement_unmoved"] * 2
+    assert (first.findings_new, second.findings_new) == (10, 0)
+
+
+def _unknown_payment():
+    price = {"currency": "eur", "unit_amount": 777, "product_data": {"name": "A link made in the dashboard"}}
+    wish = {
+        "mode": "payment",
+        "line_items": [{"quantity": 1, "price_data": price}],
+        "success_url": "https://valmont.example/",
+    }
+    return {"at": now().timestamp(), "card": "visa", "wish": wish}
+
+
+def _tell_past(school, items):
+    import httpx
+
+    answer = httpx.post(f"{school.provider.url}/sandbox/history/fondation/payments", json={"items": items})
+    assert answer.status_code == 200, answer.text
+
+
+def test_fees_are_booked_while_reconciling(school):
+    give(school, 3)
+
+    reconcile(school)
+
+    with Transaction() as session:
+        fees = text("select sum(debit_minor) from ledger_entries where account = 'fees'")
+        held = text("select sum(debit_minor - credit_minor) from ledger_entries where account = 'provider'")
+        assert session.execute(fees).scalar_one() == 3 * 40
+        assert session.execute(held).scalar_one() == 1000 + 1001 + 1002 - 3 * 40
+
+
+def test_staff_reconcile_and_read_findings(school):
+    give(school, 1)
+    with school.owner() as owner:
+        owner.execute("update donations set amount_minor = amount_minor + 1")
+    headers = bearer(rights=["giving.manage", "giving.read"])
+
+    made = school.client.post("/api/v1/giving/reconciliations", json={"days": 1}, headers=headers)
+    shown = school.client.get("/api/v1/giving/findings", headers=headers).json["items"]
+
+    assert (made.status_code, len(made.json["items"])) == (201, 2)
+    assert [each["kind"] for each in shown] == ["charge_differs"]
+    assert "claire" not in json.dumps(shown).lower()
+    refused = school.client.post("/api/v1/giving/reconciliations", json={}, headers=bearer(uuid4()))
+    assert refused.status_code == 403
+
+
+def test_a_finding_that_was_looked_at_waits_no_longer_and_is_not_found_again(school):
+    give(school, 1)
+    with school.owner() as owner:
+        owner.execute("update donations set amount_minor = amount_minor + 1")
+    reconcile(school)
+    headers = bearer(rights=["giving.manage", "giving.read"])
+    [waiting] = school.client.get("/api/v1/giving/findings", headers=headers).json["items"]
+
+    url = f"/api/v1/giving/findings/{waiting['id']}/resolutions"
+    done = school.client.post(url, json={"note": "Corrigé avec la banque"}, headers=headers)
+
+    assert (done.status_code, done.json["note"]) == (201, "Corrigé avec la banque")
+    assert reconcile(school, since=now() - timedelta(hours=1)).findings_new == 0
+    assert school.client.get("/api/v1/giving/findings", headers=headers).json["items"] == []
+    assert (
+        school.client.post(url, json={"note": "non"}, headers=bearer(rights=["giving.read"])).status_code
+        == 403
+    )

@@ -1,0 +1,59 @@
+"""notify for the tests: its database, settings, a mail server with a script, and facts to hear."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from services.notify.models import database
+from services.notify.settings import NotifySettings, use
+from tests.support.postgres import Server, ServiceDatabase, service_database
+from tests.support.smtp import Scripted
+
+NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def notify_database(postgres: Server) -> ServiceDatabase:
+    """The migrated database of notify."""
+    return service_database(postgres, "services.notify")
+
+
+@pytest.fixture(autouse=True)
+def _empty(notify_database: ServiceDatabase) -> Iterator[None]:
+    use(told(notify_database.app_url))
+    database.connect(notify_database.app_url)
+    notify_database.empty()
+    yield
+
+
+@pytest.fixture
+def smtp() -> Iterator[Scripted]:
+    """A mail server that answers as it is told."""
+    with Scripted() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(notify_database: ServiceDatabase) -> NotifySettings:
+    """Settings of a process of notify."""
+    return told(notify_database.app_url)
+
+
+def told(database_url: str, **values: Any) -> NotifySettings:
+    """Settings for tests; `values` replace single ones."""
+    return NotifySettings(
+        **{
+            "service": "notify",
+            "public_url": "https://amicale.test",
+            "database_url": database_url,
+            "kafka_bootstrap_servers": "127.0.0.1:1",
+            "directory_url": "http://127.0.0.1:1",
+            "link_key": "k" * 32,
+            "message_key": "m" * 32,
+            "smtp_url": "smtp://127.0.0.1:1",
+            "email_from": "Université de Valmont <amicale@valmont.test>",
+            **values,
+        }
+    )

@@ -1,0 +1,157 @@
+"""What follows when giving tells of a gift."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from services.notify import gifts, parties, recipients
+from services.notify.models import CrmChange, Email, Gift, TimelineEntry, Transaction
+from shared.db import uuid7
+from shared.messages import DonorAttached
+from tests.support import facts
+from tests.support.facts import NOW
+
+
+def _all(model):
+    with Transaction() as session:
+        return list(session.execute(select(model)).scalars())
+
+
+def _settle(settings, message, at=NOW):
+    with Transaction() as session:
+        gifts.settled(session, message, settings=settings, at=at)
+
+
+def test_a_settled_gift_is_thanked_told_to_the_crm_and_kept_in_the_story(settings):
+    message = facts.settled()
+
+    _settle(settings, message)
+
+    [email], [change], [entry], [gift] = _all(Email), _all(CrmChange), _all(TimelineEntry), _all(Gift)
+    assert email.status == "queued" and email.to_address == "claire@example.org"
+    assert email.subject == "Merci Claire, votre don de 120\u00a0€ est bien arrivé"
+    assert email.correlation_id == change.correlation_id == entry.correlation_id == message.donation_id
+    assert change.party_id == entry.party_id == message.party_id
+    assert entry.text_fr == "A donné 120\u00a0€ pour «\u00a0Bourses 2026\u00a0»"
+    assert gift.status == "settled"
+
+
+def test_who_receives_what_for_and_the_tax_receipt_stand_in_the_email(settings):
+    _settle(settings, facts.settled())
+    _settle(settings, facts.settled(receiptable=False))
+    _settle(settings, facts.settled(facts.contact(locale="en")))
+
+    with_receipt, without, english = _all(Email)
+    for part in (with_receipt.html, with_receipt.text):
+        assert "Fondation de Valmont" in part and "Bourses 2026" in part and "23 novembre 2026" in part
+        assert "Le reçu fiscal vous sera adressé par Fondation de Valmont." in part
+    assert "n’ouvre pas droit à réduction d’impôt" in without.text and "vous sera adressé" not in without.text
+    assert english.subject == "Thank you Claire, your gift of €120 has arrived"
+
+
+def test_the_same_message_twice_makes_one_email_one_change_and_one_line(settings):
+    message = facts.settled()
+
+    for _ in range(3):
+        _settle(settings, message)
+
+    assert len(_all(Email)) == len(_all(CrmChange)) == len(_all(TimelineEntry)) == 1
+
+
+def test_the_link_to_the_gift_is_not_in_the_stored_body(settings):
+    _settle(settings, facts.settled())
+
+    [email] = _all(Email)
+    assert "/l/gift/" not in email.html + email.text + str(email.facts) + str(email.secrets)
+    assert "•••" in email.html and "•••" in email.text
+
+
+def test_a_fact_older_than_three_days_writes_story_and_crm_but_sends_nothing(settings):
+    _settle(settings, facts.settled(at=NOW - timedelta(days=3, minutes=1)))
+    _settle(settings, facts.settled(at=NOW - timedelta(days=2, hours=23)))
+
+    assert sorted(email.status for email in _all(Email)) == ["queued", "stale"]
+    assert len(_all(CrmChange)) == len(_all(TimelineEntry)) == 2
+
+
+def test_a_refund_before_its_gift_ends_in_the_same_state(settings):
+    gift = facts.settled()
+    refund = facts.refunded(gift)
+
+    with Transaction() as session:
+        gifts.refunded(session, refund, settings=settings, at=NOW)
+    _settle(settings, gift)
+
+    [kept] = _all(Gift)
+    assert (kept.status, kept.settled_at, kept.refunded_at) == (
+        "refunded",
+        gift.settled_at,
+        refund.refunded_at,
+    )
+    with Transaction() as session:
+        state = parties.state(session, gift.party_id)
+    assert state["giving"] == [
+        {
+            "currency": "EUR",
+            "given_minor": 12_000,
+            "refunded_minor": 12_000,
+            "donations_count": 1,
+            "latest_at": gift.settled_at.isoformat(),
+            "first_at": gift.settled_at.isoformat(),
+        }
+    ]
+
+
+def test_a_partial_refund_says_both_sums(settings):
+    gift = facts.settled()
+
+    with Transaction() as session:
+        gifts.settled(session, gift, settings=settings, at=NOW)
+        refund = facts.refunded(gift, refund_minor=5_000, refunded_minor=5_000, reason="duplicate")
+        gifts.refunded(session, refund, settings=settings, at=NOW)
+
+    notice = next(email for email in _all(Email) if email.template == "gift_refunded")
+    assert notice.text.startswith("50\u00a0€ de votre don de 120\u00a0€ vous sont remboursés.")
+    assert "don en double" in notice.text
+    assert _all(Gift)[0].status == "partly_refunded"
+
+
+def test_a_declined_gift_is_told_and_an_abandoned_one_is_not(settings):
+    with Transaction() as session:
+        gifts.failed(session, facts.failed(), settings=settings, at=NOW)
+        gifts.failed(session, facts.failed(reason="expired"), settings=settings, at=NOW)
+
+    [email] = _all(Email)
+    assert email.subject == "Votre don de 120\u00a0€ n’a pas abouti"
+    assert "https://amicale.test/campaigns/bourses-2026" in email.text
+    assert [entry.kind for entry in _all(TimelineEntry)] == ["gift_failed", "gift_failed"]
+    assert _all(CrmChange) == []
+
+
+def test_an_attached_guest_becomes_the_person_for_crm_and_story(settings):
+    person_id, gift = uuid7(), facts.settled()
+
+    with Transaction() as session:
+        recipients.keep(session, facts.card(person_id, 1), at=NOW)
+        gifts.settled(session, gift, settings=settings, at=NOW)
+        attached = facts.heard(DonorAttached(party_id=gift.party_id, person_id=person_id, attached_at=NOW))
+        gifts.attached(session, attached, at=NOW)
+
+    with Transaction() as session:
+        assert parties.state(session, gift.party_id)["merged_into"] == str(person_id)
+        state = parties.state(session, person_id)
+        assert state["donations"][0]["donation_id"] == str(gift.donation_id)
+        assert parties.ids(session, person_id) == parties.ids(session, gift.party_id)
+    assert {change.party_id for change in _all(CrmChange)} == {gift.party_id, person_id}
+
+
+def test_a_gift_after_the_attachment_is_the_persons_for_the_crm(settings):
+    person_id, who = uuid7(), facts.contact()
+
+    with Transaction() as session:
+        attached = DonorAttached(party_id=who["party_id"], person_id=person_id, attached_at=NOW)
+        gifts.attached(session, facts.heard(attached), at=NOW)
+        gifts.settled(session, facts.settled(who), settings=settings, at=NOW)
+
+    last = max(_all(CrmChange), key=lambda change: change.position)
+    assert (last.party_id, last.cause) == (person_id, "donation.settled")

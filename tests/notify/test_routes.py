@@ -1,0 +1,338 @@
+"""notify over HTTP: what staff and integrators read and do."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select, text, update
+
+from services.notify import accounts, gifts, recipients, sendings, subscriptions, timelines
+from services.notify.app import create_app
+from services.notify.mailer import NEVER, SENT, Outcome
+from services.notify.models import Delivery, Email, Subscription, Transaction
+from shared.db import uuid7
+from tests.notify.conftest import told
+from tests.notify.test_sendings import _link
+from tests.support import facts, tokens
+from tests.support.facts import NOW
+
+API = "/api/v1/notify"
+STAFF = ["giving.read", "mailings.read", "mailings.send", "integrations.manage", "people.read", "system.read"]
+
+
+@pytest.fixture
+def client(settings):
+    """A client of the application, for staff with every right of notify."""
+    app = create_app(settings)
+    tokens.trust(app)
+    return app.test_client()
+
+
+@pytest.fixture
+def staff():
+    return tokens.bearer(rights=STAFF)
+
+
+def _settle(settings, *messages):
+    with Transaction() as session:
+        for message in messages:
+            gifts.settled(session, message, settings=settings, at=NOW)
+
+
+def _the_email():
+    with Transaction() as session:
+        return session.execute(select(Email)).scalar_one()
+
+
+def test_staff_find_an_email_by_address_name_subject_status_party_and_path(client, staff, settings):
+    message = facts.settled()
+    _settle(settings, message, facts.settled(facts.contact(email="paul@example.org", given_name="Paul")))
+
+    for query in (
+        "q=claire@",
+        "q=CLAIRE+dup",
+        "q=Merci+Claire",
+        f"party_id={message.party_id}",
+        f"correlation_id={message.donation_id}",
+    ):
+        found = client.get(f"{API}/emails?{query}", headers=staff).json["items"]
+        assert [each["to_address"] for each in found] == ["claire@example.org"], query
+    assert len(client.get(f"{API}/emails?status=queued", headers=staff).json["items"]) == 2
+    assert client.get(f"{API}/emails?q=100%25", headers=staff).json["items"] == []
+
+
+def test_emails_come_in_pages(client, staff, settings):
+    _settle(settings, *(facts.settled() for _ in range(5)))
+
+    first = client.get(f"{API}/emails?limit=3", headers=staff).json
+    rest = client.get(f"{API}/emails?limit=3&after={first['next']}", headers=staff).json
+
+    assert len({each["id"] for each in first["items"] + rest["items"]}) == 5 and rest["next"] is None
+
+
+def test_an_email_is_shown_without_its_secrets(client, staff, settings):
+    with Transaction() as session:
+        accounts.link_issued(session, _link(settings), settings=settings, at=NOW)
+
+    shown = client.get(f"{API}/emails/{_the_email().id}", headers=staff)
+
+    assert "•••" in shown.json["html"] and "•••" in shown.json["text"]
+    assert b"s3cret" not in shown.data and b"eyJ" not in shown.data
+    assert client.get(f"{API}/emails/{uuid4()}", headers=staff).status_code == 404
+
+
+def test_a_resend_is_a_new_email_once_while_it_is_on_its_way(client, staff, settings):
+    _settle(settings, facts.settled())
+    first = _the_email()
+    with Transaction() as session:
+        sendings.claim(session, at=NOW)
+        sendings.conclude(session, first.id, attempt=1, outcome=Outcome(SENT, 250), at=NOW)
+
+    one = client.post(f"{API}/emails/{first.id}/resends", headers=staff)
+    two = client.post(f"{API}/emails/{first.id}/resends", headers=staff)
+
+    assert one.status_code == 201 and one.json["id"] == two.json["id"] != str(first.id)
+    assert (one.json["resend_of"], one.json["status"]) == (str(first.id), "queued")
+    assert one.json["header_id"] != first.header_id and one.json["html"] == first.html
+    with Transaction() as session:
+        copy = session.get_one(Email, UUID(one.json["id"]))
+    assert copy.copy == 1 and sendings.outgoing(copy, settings).text.count("0199.mac") == 1
+
+
+def test_a_resend_goes_to_the_address_known_today_unless_it_was_typed(client, staff, settings):
+    person_id = uuid7()
+    who = facts.contact(party_id=person_id, person_id=person_id, typed=False, card_version=1)
+    _settle(settings, facts.settled(who))
+    with Transaction() as session:
+        recipients.keep(session, facts.card(person_id, 2, email="new@example.org"), at=NOW)
+
+    resent = client.post(f"{API}/emails/{_the_email().id}/resends", headers=staff)
+
+    assert resent.json["to_address"] == "new@example.org"
+
+
+def test_without_an_address_nothing_can_be_sent_again(client, staff, settings):
+    _settle(settings, facts.settled(facts.contact(email="nobody")))
+
+    refused = client.post(f"{API}/emails/{_the_email().id}/resends", headers=staff)
+
+    assert (refused.status_code, refused.json["code"]) == (409, "email_cannot_be_resent")
+
+
+def test_a_sign_in_link_that_ran_out_cannot_be_sent_again(client, staff, settings):
+    with Transaction() as session:
+        accounts.link_issued(session, _link(settings), settings=settings, at=NOW)
+        email = session.execute(select(Email)).scalar_one()
+        email.useful_until = email.created_at.replace(year=2020)
+
+    refused = client.post(f"{API}/emails/{_the_email().id}/resends", headers=staff)
+
+    assert (refused.status_code, refused.json["code"]) == (409, "email_cannot_be_resent")
+
+
+def test_the_story_of_a_party_reads_from_the_latest_and_as_of_a_date(client, staff, settings):
+    gift = facts.settled()
+    _settle(settings, gift)
+    with Transaction() as session:
+        gifts.refunded(session, facts.refunded(gift), settings=settings, at=NOW)
+
+    story = client.get(f"{API}/timelines/{gift.party_id}", headers=staff).json["items"]
+    before = client.get(
+        f"{API}/timelines/{gift.party_id}", query_string={"until": NOW.isoformat()}, headers=staff
+    ).json["items"]
+
+    assert [line["kind"] for line in story] == ["gift_refunded", "gift_settled"]
+    assert story[1]["text"] == {
+        "fr": "A donné 120\u00a0€ pour «\u00a0Bourses 2026\u00a0»",
+        "en": "Gave €120 to “Scholarships 2026”",
+    }
+    assert story[1]["amount_minor"] == 12_000 and story[1]["ref"] == str(gift.donation_id)
+    assert [line["kind"] for line in before] == ["gift_settled"]
+
+
+def test_a_story_holds_no_gift_for_who_may_not_read_gifts(client, settings):
+    gift = facts.settled()
+    with Transaction() as session:
+        gifts.settled(session, gift, settings=settings, at=NOW)
+        timelines.add(
+            session,
+            message_id=uuid4(),
+            party_id=gift.party_id,
+            kind="email_sent",
+            source="notify",
+            at=NOW,
+            words={"fr": "Courriel envoyé : Merci, votre don de 120 €", "en": "Email sent"},
+            correlation_id=gift.correlation_id,
+        )
+        timelines.add(
+            session,
+            message_id=uuid4(),
+            party_id=gift.party_id,
+            kind="account_opened",
+            source="directory",
+            at=NOW,
+            words={"fr": "A ouvert un compte", "en": "Opened an account"},
+        )
+
+    def kinds(*rights):
+        answer = client.get(f"{API}/timelines/{gift.party_id}", headers=tokens.bearer(rights=rights))
+        return {line["kind"] for line in answer.json["items"]}
+
+    assert kinds("people.read") == {"account_opened"}
+    assert kinds("people.read", "giving.read") == {"account_opened", "email_sent", "gift_settled"}
+
+
+def _subscribe(client, staff, url, key=None):
+    headers = {**staff, "Idempotency-Key": key or str(uuid4())}
+    return client.post(f"{API}/subscriptions", json={"url": url}, headers=headers)
+
+
+def test_a_subscription_shows_its_secret_once_and_keeps_it_sealed(settings, staff):
+    app = create_app(told(settings.database_url, demo=True))
+    tokens.trust(app)
+    client = app.test_client()
+
+    made = _subscribe(client, staff, "http://127.0.0.1:9/hook")
+    shown = client.get(f"{API}/subscriptions/{made.json['id']}", headers=staff)
+
+    assert made.status_code == 201 and made.json["secret"].startswith("whsec_")
+    assert "secret" not in shown.json and shown.json["types"] == ["party.changed", "party.erased"]
+    with Transaction() as session:
+        kept = session.execute(select(Subscription.secret)).scalar_one()
+    assert made.json["secret"] not in kept
+
+
+def test_a_subscription_asked_for_twice_under_one_key_is_one_with_one_secret(settings, staff):
+    app = create_app(told(settings.database_url, demo=True))
+    tokens.trust(app)
+    client, url = app.test_client(), "http://127.0.0.1:9/hook"
+
+    first, again = (_subscribe(client, staff, url, "one-wish-1") for _ in range(2))
+    other = _subscribe(client, staff, f"{url}/other", "one-wish-1")
+    without = client.post(f"{API}/subscriptions", json={"url": url}, headers=staff)
+
+    assert (first.status_code, again.status_code) == (201, 201) and first.json == again.json
+    assert (other.status_code, other.json["code"]) == (422, "key_reused")
+    assert (without.status_code, list(without.json["errors"])) == (400, ["Idempotency-Key"])
+    with Transaction() as session:
+        assert session.execute(select(Subscription.id)).scalar_one() == UUID(first.json["id"])
+        noted = text("select count(*) from audit_entries where action = 'subscription.made'")
+        assert session.execute(noted).scalar_one() == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/hook",
+        "https://169.254.169.254/latest",
+        "https://10.0.0.1/",
+        "https://[::1]/",
+        "https://user:password@example.org/",
+        "ftp://example.org/file",
+        "https://localhost/",
+        "javascript:alert(1)",
+    ],
+)
+def test_an_address_that_is_not_a_partners_is_refused(client, staff, url):
+    refused = _subscribe(client, staff, url)
+
+    assert refused.status_code == 422, refused.json
+    assert refused.json["code"] in ("address_refused", "address_needs_tls")
+
+
+def test_a_subscription_is_changed_paused_and_ended(settings, staff):
+    app = create_app(told(settings.database_url, demo=True))
+    tokens.trust(app)
+    client = app.test_client()
+    made = _subscribe(client, staff, "http://127.0.0.1:9/a").json
+    one = f"{API}/subscriptions/{made['id']}"
+
+    assert client.patch(one, json={"active": False}, headers=staff).json["active"] is False
+    assert client.patch(one, json={"types": ["party.erased"]}, headers=staff).json["types"] == [
+        "party.erased"
+    ]
+    assert client.patch(one, json={"secret": "x"}, headers=staff).status_code == 422
+    assert client.patch(one, json={"active": "yes"}, headers=staff).status_code == 422
+    assert client.delete(one, headers=staff).status_code == 204
+    assert client.get(one, headers=staff).status_code == 404
+    assert client.get(f"{API}/subscriptions", headers=staff).json["items"] == []
+
+
+def test_only_a_delivery_given_up_can_be_tried_again(client, staff, settings):
+    assert client.get(f"{API}/deliveries?status=failed", headers=staff).json["items"] == []
+    assert client.post(f"{API}/deliveries/{uuid4()}/retries", headers=staff).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "right"),
+    [
+        ("GET", "/emails", "mailings.read"),
+        ("GET", f"/emails/{uuid4()}", "mailings.read"),
+        ("POST", f"/emails/{uuid4()}/resends", "mailings.send"),
+        ("GET", f"/timelines/{uuid4()}", "people.read"),
+        ("GET", "/subscriptions", "integrations.manage"),
+        ("POST", "/subscriptions", "integrations.manage"),
+        ("DELETE", f"/subscriptions/{uuid4()}", "integrations.manage"),
+        ("GET", "/deliveries", "integrations.manage"),
+        ("POST", f"/deliveries/{uuid4()}/retries", "integrations.manage"),
+        ("GET", f"/paths/{uuid4()}", "system.read"),
+    ],
+)
+def test_each_route_asks_for_its_right(client, method, path, right):
+    others = [each for each in STAFF if each != right]
+
+    assert client.open(API + path, method=method).status_code == 401
+    assert client.open(API + path, method=method, headers=tokens.bearer(rights=others)).status_code == 403
+
+
+def test_the_path_of_a_gift_shows_its_email_and_its_way_to_the_crm(client, staff, settings):
+    message = facts.settled()
+    _settle(settings, message)
+    with Transaction() as session:
+        email = sendings.claim(session, at=NOW)
+        sendings.conclude(session, email.id, attempt=1, outcome=Outcome(SENT, 250), at=NOW)
+
+    steps = client.get(f"{API}/paths/{message.donation_id}", headers=staff).json["steps"]
+
+    assert [step["kind"] for step in steps] == ["email_queued", "email_sent"]
+    assert steps[1]["technical"]["message_id"] == email.header_id
+    assert {step["service"] for step in steps} == {"notify"}
+
+
+def _states(client, staff, message):
+    steps = client.get(f"{API}/paths/{message.donation_id}", headers=staff).json["steps"]
+    return {step["kind"]: step["state"] for step in steps}
+
+
+def test_what_waits_on_the_path_warns_and_what_was_given_up_is_bad(client, staff, settings):
+    with Transaction() as session:
+        hook = {"url": "https://example.org/hook", "types": ["party.changed"]}
+        subscriptions.subscribe(session, **hook, at=NOW, settings=settings)
+    gift = facts.settled()
+    _settle(settings, gift)
+
+    waiting = _states(client, staff, gift)
+    with Transaction() as session:
+        email = sendings.claim(session, at=NOW)
+        sendings.conclude(session, email.id, attempt=1, outcome=Outcome(NEVER, 550, "550 5.1.1"), at=NOW)
+        session.execute(update(Delivery).values(status="failed"))
+    given_up = _states(client, staff, gift)
+
+    assert waiting == {"email_queued": "warn", "crm_queued": "warn"}
+    assert given_up == {"email_failed": "bad", "crm_failed": "bad"}
+
+
+def test_an_email_without_a_sure_address_warns(client, staff, settings):
+    gift = facts.settled(facts.contact(email="nobody"))
+    _settle(settings, gift)
+
+    assert _states(client, staff, gift) == {"email_unsure": "warn"}
+
+
+def test_what_arrived_is_as_it_should_be(client, staff, settings):
+    gift = facts.settled()
+    _settle(settings, gift)
+    with Transaction() as session:
+        email = sendings.claim(session, at=NOW)
+        sendings.conclude(session, email.id, attempt=1, outcome=Outcome(SENT, 250), at=NOW)
+
+    assert _states(client, staff, gift) == {"email_queued": None, "email_sent": None}

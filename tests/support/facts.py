@@ -1,0 +1,107 @@
+"""Messages to hear, as the other services say them."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from shared.db import uuid7
+from shared.envelope import Envelope, joined
+from shared.messages import DonationFailed, DonationRefunded, DonationSettled, Message, PersonCard, seal
+from shared.outbox import row
+
+MESSAGE_KEY = "m" * 32
+NOW = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
+
+
+def contact(**values: Any) -> dict[str, Any]:
+    """A guest who typed an address."""
+    return {
+        "party_id": uuid7(),
+        "person_id": None,
+        "email": "claire@example.org",
+        "given_name": "Claire",
+        "family_name": "Dupont",
+        "locale": "fr",
+        "typed": True,
+        "card_version": 0,
+        **values,
+    }
+
+
+def heard(message: Message, *, message_id: UUID | None = None, at: datetime = NOW) -> Any:
+    """A message as it arrives, with what its headers said."""
+    message.message_id = message_id or uuid7()
+    message.occurred_at = at
+    message.correlation_id = getattr(message, "donation_id", None) or message.message_id
+    return message
+
+
+def delivered(message: Message, *, message_id: UUID) -> Envelope:
+    """A message as Kafka brings it."""
+    values = row(message, correlation_id=message.correlation_id)
+    headers = json.loads(values["headers"] or "{}") | {"ce_id": str(message_id)}
+    value = joined(values["payload"], values["contact"])
+    return Envelope(message.topic, 0, 0, message.key_text, headers, value)
+
+
+def _gift(who: dict[str, Any] | None, values: dict[str, Any]) -> dict[str, Any]:
+    party = who or {"party_id": uuid7(), "person_id": None}
+    return {
+        "donation_id": uuid7(),
+        "party_id": party["party_id"],
+        "person_id": party["person_id"],
+        "campaign_id": uuid7(),
+        "campaign_slug": "bourses-2026",
+        "campaign_title": {"fr": "Bourses 2026", "en": "Scholarships 2026"},
+        "entity_name": "Fondation de Valmont",
+        "receiptable": True,
+        "amount_minor": 12_000,
+        "currency": "EUR",
+        "contact": who,
+        **values,
+    }
+
+
+def settled(who: dict[str, Any] | None = None, *, at: datetime = NOW, **values: Any) -> DonationSettled:
+    """A gift of 120 €, by a guest unless `who` is told."""
+    who = {"link": seal("https://amicale.test/l/gift/0199.mac", MESSAGE_KEY), **(who or contact())}
+    told = _gift(who, {"settled_at": at, "method": "card", **values})
+    return heard(DonationSettled(**told), at=at)
+
+
+def failed(who: dict[str, Any] | None = None, *, at: datetime = NOW, **values: Any) -> DonationFailed:
+    """A gift that was declined."""
+    told = _gift(who or contact(), {"failed_at": at, "reason": "declined", **values})
+    return heard(DonationFailed(**told), at=at)
+
+
+def refunded(
+    gift: DonationSettled, *, at: datetime = NOW + timedelta(hours=1), **values: Any
+) -> DonationRefunded:
+    """The whole of a gift went back."""
+    told = {
+        "refund_id": uuid7(),
+        "refund_minor": gift.amount_minor,
+        "refunded_minor": gift.amount_minor,
+        "refunded_at": at,
+        "reason": "error",
+        **{name: getattr(gift, name) for name in _gift(None, {})},
+        **values,
+    }
+    return heard(DonationRefunded(**told), at=at)
+
+
+def card(person_id: UUID, version: int, **values: Any) -> PersonCard:
+    """A living person's card."""
+    told = {
+        "given_name": "Claire",
+        "family_name": "Dupont",
+        "email": "claire@alumni.example.org",
+        "locale": "fr",
+        "status": "living",
+        "contactable": True,
+        "degrees": [],
+        **values,
+    }
+    return heard(PersonCard(person_id=person_id, version=version, **told))

@@ -1,0 +1,90 @@
+"""A browser, web, and stand-ins for the services behind it."""
+
+import re
+from dataclasses import dataclass, field
+
+import pytest
+from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
+
+from tests.web import fake_services
+from web.app import create_app
+from web.settings import WebSettings
+
+HERE = "http://127.0.0.1:8080"
+
+
+@pytest.fixture
+def world():
+    """What the services know."""
+    return fake_services.World()
+
+
+@pytest.fixture
+def services(world):
+    """The services, answering."""
+    server = fake_services.start(world)
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def settings(services):
+    """What web is told."""
+    return WebSettings(
+        service="web", public_url=HERE, directory_url=services, giving_url=services, notify_url=services
+    )
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """Templates, compiled once for all tests."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
+@pytest.fixture
+def app(settings, compiled):
+    """The web process."""
+    app = create_app(settings)
+    app.jinja_env.bytecode_cache = compiled
+    return app
+
+
+@dataclass
+class Browser:
+    """Keeps cookies, reads forms and sends them back as a browser would."""
+
+    client: FlaskClient
+    headers: dict = field(default_factory=lambda: {"Accept-Language": "fr", "Sec-Fetch-Site": "same-origin"})
+
+    def get(self, path, **headers):
+        """Open a page."""
+        return self.client.get(path, base_url=HERE, headers={**self.headers, **headers})
+
+    def post(self, path, data=None, csrf=None, headers=None):
+        """Send a form; the token of our own pages is sent along unless another is given."""
+        sent = dict(data or {})
+        sent["csrf"] = self.token() if csrf is None else csrf
+        return self.client.post(path, base_url=HERE, data=sent, headers={**self.headers, **(headers or {})})
+
+    def token(self):
+        """What our pages put into their forms."""
+        return re.search(r'"X-Csrf-Token": "(\w+)"', self.get("/legal").text)[1]
+
+    def hold(self, secret):
+        """Hold a session."""
+        self.client.set_cookie("__Host-session", secret, domain="127.0.0.1", secure=True)
+        return self
+
+
+@pytest.fixture
+def open_browser(app):
+    """Another browser each time."""
+    return lambda: Browser(app.test_client())
+
+
+@pytest.fixture
+def browser(open_browser):
+    """Somebody's browser."""
+    return open_browser()

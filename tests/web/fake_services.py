@@ -1,0 +1,378 @@
+"""Stand-ins for the three services: the answers that web needs, over real sockets, kept in memory."""
+
+import json
+import re
+import threading
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+STORY = {
+    "fr": "Le fonds de bourses verse, pendant dix mois, de quoi tenir : le loyer, les livres,"
+    " le billet de train pour rentrer.\n\nChaque dossier est étudié par deux personnes,"
+    " et personne d'autre ne le lit.",
+    "en": "For ten months the fund pays what it takes to hold on: the rent, the books, the train home."
+    "\n\nTwo people study each request, and nobody else reads it.",
+}
+
+
+def campaign(slug="bourses-2026", **changes):
+    """One campaign as giving tells it."""
+    today = datetime.now(UTC).date()
+    return {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, slug)),
+        "slug": slug,
+        "status": "live",
+        "title": {
+            "fr": "Personne ne devrait renoncer à ses études à cause d'un loyer",
+            "en": "Nobody should give up studying because of a rent",
+        },
+        "summary": {
+            "fr": "Une bourse de 400 € par mois, c'est une année sauvée. Avec vous, 30 étudiantes et"
+            " étudiants de la promotion 2026 la recevront.",
+            "en": "A grant of €400 a month saves a year."
+            " With you, 30 students of the class of 2026 will have one.",
+        },
+        "story": STORY,
+        "surplus_use": {
+            "fr": "Si l'objectif est dépassé, le surplus finance les bourses de 2027.",
+            "en": "Beyond the goal, the surplus pays for the grants of 2027.",
+        },
+        "goal_minor": 12_000_000,
+        "currency": "EUR",
+        "raised_minor": 8_764_000,
+        "donations_count": 430,
+        "donors_count": 412,
+        "starts_on": str(today - timedelta(days=54)),
+        "ends_on": str(today + timedelta(days=37)),
+        "suggested_minor": [6000, 12000, 30000],
+        "picture": "skyline",
+        "entity": {
+            "id": str(uuid.uuid4()),
+            "name": "Fondation de l'université de Valmont",
+            "can_issue_receipts": True,
+        },
+        "fund": {"id": str(uuid.uuid4()), "name": "Fonds de bourses"},
+        "tax": {"rate_percent": 66, "ceiling_percent": 20},
+    } | changes
+
+
+def wall():
+    """Who gave lately, by their choice."""
+    now = datetime.now(UTC)
+    rows = [("Claire L.", 2009, None, 20), (None, 1998, None, 400), ("Thanh N.", 1998, 30000, 4000)]
+    rows += [(None, None, None, 90000)]
+    return [
+        {"name": n, "class_year": y, "amount_minor": a, "at": (now - timedelta(seconds=s)).isoformat()}
+        for n, y, a, s in rows
+    ]
+
+
+class World:
+    """What the fakes know; tests change it and look at `asked`."""
+
+    def __init__(self):
+        self.campaigns = [campaign()]
+        self.wall = wall()
+        self.people = {}
+        self.sessions = {}
+        self.donations = {}
+        self.by_key = {}
+        self.my_gifts = []
+        self.asked = []
+        self.down = set()
+        self.slow_s = {}
+        self.claims = {}
+        self.links_sent = []
+        self.next_problem = None
+
+    def sign_in(self, person, rights=()):
+        """An open session of `person`; returns the cookie's value."""
+        secret = uuid.uuid4().hex
+        self.sessions[secret] = {"person": person, "rights": list(rights)}
+        return secret
+
+
+PERSON = {
+    "id": "0198f000-0000-7000-8000-000000000001",
+    "given_name": "Claire",
+    "family_name": "Lemoine",
+    "locale": "fr",
+    "class_year": 2009,
+}
+
+
+class Answer(Exception):
+    """Leave the handler with this answer."""
+
+    def __init__(self, status, body=None, **headers):
+        self.status, self.body, self.headers = status, body, headers
+
+
+def problem(status, code, errors=None, **headers):
+    """An RFC 9457 answer."""
+    return Answer(status, {"status": status, "code": code, "title": code, "errors": errors or {}}, **headers)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """All three services on one port, told apart by the path."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def handle_any(self):
+        world = self.server.world
+        length = int(self.headers.get("Content-Length") or 0)
+        raw = self.rfile.read(length)
+        url = urlsplit(self.path)
+        body = json.loads(raw) if raw else None
+        world.asked.append((self.command, url.path, body, dict(self.headers)))
+        service = url.path.split("/")[3] if url.path.startswith("/api/v1/") else ""
+        if service in world.down:
+            return self.send(Answer(502, None))
+        time.sleep(world.slow_s.get(service, 0))
+        try:
+            raise Answer(200, self.answer(world, self.command, url.path, parse_qs(url.query), body))
+        except Answer as answer:
+            self.send(answer)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_any  # noqa: N815
+
+    def send(self, answer):
+        content = b"" if answer.body is None else json.dumps(answer.body).encode()
+        self.send_response(answer.status)
+        kind = "application/problem+json" if answer.status >= 400 and content else "application/json"
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        for name, value in answer.headers.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def answer(self, world, method, path, query, body):
+        if path in {"/readyz", "/healthz"}:
+            return {"ready": True}
+        for verb, pattern, handler in ROUTES:
+            found = re.fullmatch(pattern, path)
+            if verb == method and found:
+                return handler(self, world, query, body, *found.groups())
+        raise problem(404, "not_found")
+
+    def session(self, world):
+        told = self.headers.get("Authorization", "")
+        secret = told.removeprefix("Session ").removeprefix("Bearer token-")
+        if secret not in world.sessions:
+            raise problem(401, "session_ended")
+        return secret, world.sessions[secret]
+
+
+def list_campaigns(self, world, query, body):
+    return {"items": [each for each in world.campaigns if each["status"] == query["status"][0]], "next": None}
+
+
+def find(world, name):
+    for each in world.campaigns:
+        if name in (each["slug"], each["id"]):
+            return each
+    raise problem(404, "campaign_not_found")
+
+
+def show_campaign(self, world, query, body, name):
+    return find(world, name)
+
+
+def total(self, world, query, body, name):
+    found = find(world, name)
+    keys = ("raised_minor", "goal_minor", "currency", "donations_count", "donors_count")
+    return {key: found[key] for key in keys} | {"latest_at": None}
+
+
+def show_wall(self, world, query, body, name):
+    find(world, name)
+    return {"items": world.wall, "next": None}
+
+
+def donate(self, world, query, body):
+    key = self.headers.get("Idempotency-Key")
+    if world.next_problem:
+        raised, world.next_problem = world.next_problem, None
+        raise raised
+    if not key:
+        raise problem(400, "key_missing")
+    if key in world.by_key:
+        wish, found = world.by_key[key]
+        if wish != body:
+            raise problem(422, "key_reused")
+        if world.claims.get(key, 0) > time.monotonic():
+            raise problem(409, "busy", Retry_After=1)
+        return found
+    if "email" in body and body["email"].endswith("@nowhere.invalid"):
+        raise problem(422, "invalid", {"json": {"email": ["Not a valid email address."]}})
+    link = f"{uuid.uuid4()}.abcdefghijklmnopqrstuv"
+    found = {
+        "id": str(uuid.uuid4()),
+        "status": "pending",
+        "amount_minor": body["amount_minor"],
+        "currency": body["currency"],
+        "campaign_id": body["campaign_id"],
+        "link": link,
+        "checkout_url": f"{world.public_url}/sandbox/pay/{link}",
+    }
+    world.by_key[key] = (body, found)
+    world.donations[link] = found | {"wall": {"shows_name": False, "shows_amount": False}}
+    raise Answer(201, found)
+
+
+def gift(self, world, query, body, link):
+    found = world.donations.get(link)
+    if not found:
+        raise problem(404, "link_not_found")
+    about = find(world, found["campaign_id"])
+    return found | {
+        "campaign": {k: about[k] for k in ("id", "slug", "title")},
+        "entity_name": about["entity"]["name"],
+        "declined_at": found.get("declined_at"),
+        "settled_at": None,
+        "receipt_expected": about["entity"]["can_issue_receipts"],
+        "can_retry": found["status"] in {"pending", "failed"},
+    }
+
+
+def put_wall(self, world, query, body, link):
+    world.donations[link]["wall"] = body
+    return body
+
+
+def retry(self, world, query, body, link):
+    return {"checkout_url": f"{world.public_url}/sandbox/pay/{link}"}
+
+
+def my_gifts(self, world, query, body):
+    self.session(world)
+    return {"items": world.my_gifts, "next": None}
+
+
+def send_link(self, world, query, body):
+    world.links_sent.append(body)
+    raise Answer(202, {})
+
+
+def open_session(self, world, query, body):
+    if body.get("link") == "good" or body.get("password") == "right horse":
+        staff = body.get("email", "").startswith("staff")
+        if staff and "totp" not in body:
+            raise problem(401, "totp_required")
+        if staff and body["totp"] != "123456":
+            raise problem(401, "sign_in_refused")
+        secret = world.sign_in(PERSON, ["giving.read", "people.read"] if staff else [])
+        ends = datetime.now(UTC) + timedelta(hours=12)
+        raise Answer(
+            201, {"secret": secret, "expires_at": ends.isoformat(), "person_id": PERSON["id"], "next": None}
+        )
+    raise problem(401, "sign_in_refused")
+
+
+def exchange(self, world, query, body):
+    secret, known = self.session(world)
+    return {"token": f"token-{secret}", "expires_in_s": 300, **known}
+
+
+def close_session(self, world, query, body):
+    secret, _ = self.session(world)
+    del world.sessions[secret]
+    raise Answer(204)
+
+
+def me(self, world, query, body):
+    _, known = self.session(world)
+    emails = [{"address": "claire.lemoine@example.org", "verified_at": datetime.now(UTC).isoformat()}]
+    degrees = [{"programme": "Droit public", "class_year": 2009}]
+    return known["person"] | {"emails": emails, "degrees": degrees}
+
+
+def my_sessions(self, world, query, body):
+    self.session(world)
+    now = datetime.now(UTC)
+    return {
+        "items": [
+            {
+                "id": str(uuid.uuid4()),
+                "current": True,
+                "device": "Chrome · Linux",
+                "opened_at": now.isoformat(),
+                "seen_at": now.isoformat(),
+            },
+            {
+                "id": str(uuid.uuid4()),
+                "current": False,
+                "device": "Safari · iPhone",
+                "opened_at": (now - timedelta(days=3)).isoformat(),
+                "seen_at": (now - timedelta(days=1)).isoformat(),
+            },
+        ],
+        "next": None,
+    }
+
+
+AUTHENTICATOR_KEY = "JBSWY3DPEHPK3PXP"
+
+
+def set_password(self, world, query, body):
+    self.session(world)
+    if body["current_password"] == "not mine":
+        raise problem(403, "current_password_refused")
+    if body["password"] == "aaaaaaaaaaaa":
+        raise problem(422, "password_too_weak")
+    raise Answer(204)
+
+
+def begin_authenticator(self, world, query, body):
+    self.session(world)
+    if body["password"] != "right horse":
+        raise problem(403, "current_password_refused")
+    uri = f"otpauth://totp/Valmont:claire?secret={AUTHENTICATOR_KEY}&issuer=Valmont"
+    raise Answer(201, {"secret": AUTHENTICATOR_KEY, "uri": uri})
+
+
+def confirm_authenticator(self, world, query, body):
+    self.session(world)
+    if body["code"] != "123456":
+        raise problem(422, "code_refused")
+    raise Answer(201, {"recovery_codes": ["abcd-efgh", "ijkl-mnop", "qrst-uvwx", "2345-6789"]})
+
+
+G, D, ID = "/api/v1/giving", "/api/v1/directory", "([^/]+)"
+ROUTES = [
+    ("GET", f"{G}/campaigns", list_campaigns),
+    ("GET", f"{G}/campaigns/{ID}", show_campaign),
+    ("GET", f"{G}/campaigns/{ID}/total", total),
+    ("GET", f"{G}/campaigns/{ID}/wall", show_wall),
+    ("POST", f"{G}/donations", donate),
+    ("GET", f"{G}/gift-links/{ID}", gift),
+    ("PUT", f"{G}/gift-links/{ID}/wall", put_wall),
+    ("POST", f"{G}/gift-links/{ID}/checkouts", retry),
+    ("GET", f"{G}/my-donations", my_gifts),
+    ("POST", f"{D}/sign-in-links", send_link),
+    ("POST", f"{D}/sessions", open_session),
+    ("DELETE", f"{D}/sessions/current", close_session),
+    ("GET", f"{D}/sessions", my_sessions),
+    ("POST", f"{D}/tokens", exchange),
+    ("GET", f"{D}/people/me", me),
+    ("PUT", f"{D}/accounts/me/password", set_password),
+    ("POST", f"{D}/accounts/me/authenticator", begin_authenticator),
+    ("POST", f"{D}/accounts/me/authenticator/confirmations", confirm_authenticator),
+]
+
+
+def start(world, port=0):
+    """Serve `world` on a free port until the returned server is shut down."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    server.world = world
+    world.public_url = "http://127.0.0.1:8080"
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    return server

@@ -1,0 +1,109 @@
+"""Errors say what happened, what is safe and what to do, with a reference, in the person's language."""
+
+import pytest
+
+from tests.web.fake_services import PERSON, problem
+
+
+def test_a_page_that_does_not_exist(browser):
+    page = browser.get("/nope")
+
+    assert page.status_code == 404
+    assert "Cette page n’existe pas" in page.text
+    assert page.headers["X-Request-Id"] in page.text
+
+
+def test_errors_speak_english_too(browser):
+    assert "This page does not exist" in browser.get("/nope", **{"Accept-Language": "en"}).text
+
+
+def test_what_we_did_not_foresee_is_our_fault_and_tells_nothing_of_the_inside(browser, app, monkeypatch):
+    monkeypatch.setattr("web.portal.home.render_template", lambda *_, **__: 1 / 0)
+    app.testing = False
+
+    page = browser.get("/legal")
+
+    assert page.status_code == 500
+    assert "La faute est nôtre" in page.text
+    assert "ZeroDivisionError" not in page.text
+
+
+def test_a_silent_service_is_said_and_tried_again_soon(browser, world):
+    world.down.add("giving")
+
+    page = browser.get("/")
+
+    assert page.status_code == 503
+    assert page.headers["Retry-After"]
+    assert "Rien n’est perdu" in page.text
+
+
+def test_a_service_that_hangs_does_not_hold_us(browser, world, app):
+    world.slow_s["giving"] = 30
+    app.extensions["services"]["giving"].silent_until = 0
+
+    import time
+
+    began = time.monotonic()
+    from web import clients
+
+    with app.test_request_context("/"), pytest.raises(clients.ServiceDown):
+        from web import guard
+
+        guard.name_the_request()
+        clients.giving().call("GET", "/campaigns", timeout_s=0.2)
+    with app.test_request_context("/"), pytest.raises(clients.ServiceDown):
+        guard.name_the_request()
+        clients.giving().call("GET", "/campaigns", timeout_s=0.2)
+
+    assert time.monotonic() - began < 3
+
+
+def test_a_session_that_ended_in_between_leads_to_sign_in(browser, world):
+    secret = world.sign_in(PERSON)
+    browser.hold(secret)
+    browser.get("/")
+    world.sessions.clear()
+
+    assert browser.get("/my/gifts").location.startswith("/sign-in?next=")
+
+
+def test_too_many_requests_say_how_long_to_wait(browser, world, monkeypatch):
+    monkeypatch.setattr(
+        "tests.web.fake_services.find", lambda *_: (_ for _ in ()).throw(problem(429, "x", Retry_After=7))
+    )
+
+    page = browser.get("/campaigns/bourses-2026")
+
+    assert page.status_code == 429
+    assert "7 secondes" in page.text
+    assert page.headers["Retry-After"] == "7"
+
+
+def test_a_fragment_s_error_is_one_sentence(browser, world):
+    world.down.add("giving")
+
+    page = browser.get("/campaigns/bourses-2026/now/fr", **{"HX-Request": "true"})
+
+    assert page.status_code == 503
+    assert "<html" not in page.text
+
+
+def test_a_wrong_method_is_not_a_crash(browser):
+    assert browser.post("/legal").status_code == 405
+    assert browser.client.open("/", method="PROPFIND", base_url="http://127.0.0.1:8080").status_code in {
+        403,
+        405,
+    }
+
+
+@pytest.mark.parametrize("path", ["/campaigns/%2E", "/campaigns/%2E%2E", "/l/gift/%2E"])
+def test_a_name_of_dots_is_no_page(browser, path):
+    assert browser.get(path).status_code == 404
+
+
+def test_a_strange_reference_is_not_taken(browser):
+    answer = browser.get("/legal", **{"X-Request-Id": "\xe9" * 10})
+
+    assert answer.status_code == 200
+    assert answer.headers["X-Request-Id"].isascii()

@@ -1,0 +1,99 @@
+"""After paying: the person always knows whether they gave, and how much."""
+
+import pytest
+
+from tests.web.test_giving_form import GUEST, PAGE
+
+
+@pytest.fixture
+def gift(browser, world):
+    """A gift just begun in this browser."""
+    browser.post(PAGE, GUEST)
+    [(link, kept)] = world.donations.items()
+    return kept | {"address": f"/l/gift/{link}", "kept": kept}
+
+
+@pytest.mark.parametrize(
+    ("changes", "query", "said"),
+    [
+        ({"status": "pending"}, "", "Nous attendons votre banque"),
+        ({"status": "settled"}, "", "est bien encaissé, une seule fois"),
+        ({"status": "settled"}, "?cancelled=1", "est bien encaissé, une seule fois"),
+        ({"status": "pending"}, "?cancelled=1", "Vous avez quitté la page de paiement"),
+        ({"status": "failed"}, "", "Vous n’avez <b>pas</b> donné"),
+        (
+            {"status": "pending", "declined_at": "2026-11-23T10:00:00+00:00"},
+            "",
+            "a refusé un premier essai",
+        ),
+        ({"status": "refunded"}, "", "Ce don vous a été rendu"),
+        ({"status": "disputed"}, "", "en cours d’examen"),
+    ],
+)
+def test_each_state_is_said_first_with_the_amount(browser, gift, changes, query, said):
+    gift["kept"].update(changes)
+
+    page = browser.get(gift["address"] + query).text
+
+    assert said in page
+    assert "120\u00a0€" in page
+
+
+def test_while_it_waits_the_page_asks_again_and_warns_not_to_pay_twice(browser, gift):
+    page = browser.get(gift["address"]).text
+
+    assert f'hx-get="{gift["address"]}/state"' in page
+    assert "Ne payez pas une seconde fois" in page
+    assert '<noscript><meta http-equiv="refresh"' in page
+
+
+def test_once_it_knows_the_page_asks_no_more(browser, gift):
+    gift["kept"]["status"] = "settled"
+
+    assert "hx-get" not in browser.get(f"{gift['address']}/state").text
+
+
+def test_a_gift_that_was_left_can_be_paid_after_all(browser, gift):
+    answer = browser.post(f"{gift['address']}/checkouts", {"key": "k"})
+
+    assert answer.status_code == 303
+    assert "/sandbox/pay/" in answer.location
+
+
+def test_the_wall_is_chosen_after_paying_unticked_and_changed_at_will(browser, gift):
+    gift["kept"]["status"] = "settled"
+
+    page = browser.get(gift["address"]).text
+    answer = browser.post(f"{gift['address']}/wall", {"shows_name": "1"})
+    after = browser.get(gift["address"]).text
+
+    assert " checked" not in page
+    assert answer.location.startswith(gift["address"])
+    assert gift["kept"]["wall"] == {"shows_name": True, "shows_amount": False}
+    assert 'name="shows_name" value="1" checked' in after
+    assert "C’est noté" in after
+    assert "C’est noté" not in browser.get(gift["address"]).text
+
+
+def test_the_address_of_a_gift_is_neither_stored_nor_passed_on(browser, gift):
+    for answer in (
+        browser.get(gift["address"]),
+        browser.get(f"{gift['address']}/state"),
+        browser.get("/l/gift/forged"),
+    ):
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_a_forged_link_is_404(browser):
+    assert browser.get("/l/gift/forged").status_code == 404
+    assert browser.get("/l/gift/a%2f..%2f..%2fcampaigns").status_code == 404
+
+
+def test_with_giving_down_the_page_says_that_a_payment_is_safe(browser, gift, world):
+    world.down.add("giving")
+
+    page = browser.get(gift["address"])
+
+    assert page.status_code == 503
+    assert "un paiement déjà fait est en sécurité" in page.text

@@ -1,0 +1,247 @@
+"""The giving form: one wish is one gift, errors are said where they are, nothing typed is lost."""
+
+import pytest
+
+from tests.web.fake_services import PERSON, campaign, problem
+from web.portal.campaigns import after_tax
+from web.ui.forms import key_of, minor_units
+
+PAGE = "/campaigns/bourses-2026"
+GUEST = {
+    "choice": "12000",
+    "given_name": "Zoé",
+    "family_name": "Le Goff",
+    "email": "zoe@example.org",
+    "key": "k1",
+}
+
+
+def wishes(world):
+    return [body for method, path, body, _ in world.asked if path.endswith("/donations") and method == "POST"]
+
+
+def test_a_guest_is_led_to_the_payment_page(browser, world):
+    answer = browser.post(PAGE, GUEST)
+
+    assert answer.status_code == 303
+    assert "/sandbox/pay/" in answer.location
+    assert wishes(world) == [
+        {
+            "campaign_id": world.campaigns[0]["id"],
+            "amount_minor": 12000,
+            "currency": "EUR",
+            "locale": "fr",
+            "given_name": "Zoé",
+            "family_name": "Le Goff",
+            "email": "zoe@example.org",
+        }
+    ]
+
+
+def test_a_double_tap_is_one_gift(browser, world):
+    first, second = browser.post(PAGE, GUEST), browser.post(PAGE, GUEST)
+
+    assert first.location == second.location
+    assert len(world.donations) == 1
+
+
+def test_the_same_form_with_another_amount_is_another_gift(browser, world):
+    browser.post(PAGE, GUEST)
+    browser.post(PAGE, {**GUEST, "choice": "6000"})
+
+    assert sorted(each["amount_minor"] for each in world.donations.values()) == [6000, 12000]
+
+
+def test_coming_back_to_a_gift_that_was_paid_shows_it_instead_of_paying_again(browser, world):
+    browser.post(PAGE, GUEST)
+    [(link, gift)] = world.donations.items()
+    gift["status"] = "settled"
+    next(iter(world.by_key.values()))[1]["status"] = "settled"
+
+    answer = browser.post(PAGE, GUEST)
+
+    assert answer.location == f"/l/gift/{link}#main"
+
+
+def test_who_taps_while_the_first_request_is_served_gets_the_same_gift(browser, world):
+    import time
+
+    browser.post(PAGE, GUEST)
+    [key] = world.by_key
+    world.claims[key] = time.monotonic() + 0.4
+
+    assert browser.post(PAGE, GUEST).status_code == 303
+    assert len(world.donations) == 1
+
+
+def test_every_missing_answer_is_said_beside_its_field_and_at_the_top(browser, world):
+    page = browser.post(PAGE, {"choice": "6000", "key": "k1"})
+
+    assert page.status_code == 422
+    assert "3 réponses sont à revoir" in page.text
+    for name in ("given_name", "family_name", "email"):
+        assert f'href="#{name}"' in page.text
+        assert f'id="{name}-wrong"' in page.text
+        assert f'aria-describedby="{name}-wrong' in page.text
+    assert not wishes(world)
+
+
+def test_nothing_typed_is_lost(browser):
+    page = browser.post(PAGE, {**GUEST, "other": "37,50", "given_name": 'Zoé "Z" <b>', "email": "zoe@"}).text
+
+    assert 'value="37,50"' in page
+    assert 'value="Zoé &#34;Z&#34; &lt;b&gt;"' in page
+    assert 'value="zoe@"' in page
+    assert 'value="Le Goff"' in page
+    assert 'name="key" value="k1"' in page
+
+
+def test_a_typed_amount_wins_over_a_button(browser, world):
+    browser.post(PAGE, {**GUEST, "other": "37,50"})
+
+    assert wishes(world)[0]["amount_minor"] == 3750
+
+
+@pytest.mark.parametrize(
+    ("typed", "minor"),
+    [
+        ("50", 5000),
+        ("1 234,50", 123450),
+        ("1\u202f234,5 €", 123450),
+        ("€12.5", 1250),
+        ("0,01", 1),
+        ("-5", None),
+        ("1e3", None),
+        ("٥٠", None),
+        ("12,345", None),
+        ("NaN", None),
+        ("", None),
+        ("9999999999", None),
+    ],
+)
+def test_amounts_are_read_as_people_write_them(typed, minor):
+    assert minor_units(typed) == minor
+
+
+@pytest.mark.parametrize("typed", ["0,50", "0", "100000,01", "abc", "-12"])
+def test_an_amount_that_cannot_be_given_is_refused_beside_the_field(browser, world, typed):
+    page = browser.post(PAGE, {**GUEST, "other": typed})
+
+    assert page.status_code == 422
+    assert 'id="other-wrong"' in page.text
+    assert not wishes(world)
+
+
+@pytest.mark.parametrize("choice", ["", "other", "12000x", "²", "-5", "9" * 30])
+def test_a_forged_choice_is_refused(browser, world, choice):
+    assert browser.post(PAGE, {**GUEST, "choice": choice}).status_code == 422
+    assert not wishes(world)
+
+
+def test_what_the_service_refuses_is_said_beside_the_field(browser):
+    page = browser.post(PAGE, {**GUEST, "email": "zoe@nowhere.invalid"})
+
+    assert page.status_code == 422
+    assert 'id="email-wrong"' in page.text
+    assert "Nous ne pouvons pas écrire à cette adresse" in page.text
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        (problem(429, "too_many", Retry_After=60), "Cela fait beaucoup d’un coup"),
+        (problem(422, "campaign_closed"), "ne reçoit plus de dons"),
+        (problem(503, "provider_down"), "Nous n’avons pas pu préparer votre don"),
+        (problem(500, "internal"), "Rien n’a été prélevé"),
+    ],
+)
+def test_a_refusal_says_that_nothing_was_taken_and_keeps_the_answers(browser, world, refusal, said):
+    world.next_problem = refusal
+
+    page = browser.post(PAGE, GUEST)
+
+    assert said in page.text
+    assert "Rien n’a été prélevé" in page.text
+    assert 'value="zoe@example.org"' in page.text
+
+
+def test_with_giving_down_the_answers_are_kept_and_nothing_is_taken(browser, world):
+    browser.get(PAGE)
+    world.down.add("giving")
+
+    page = browser.post(PAGE, GUEST)
+
+    assert page.status_code == 503
+    assert "Rien n’a été prélevé" in page.text
+    assert 'value="zoe@example.org"' in page.text
+
+
+def test_with_the_directory_down_a_guest_still_gives(browser, world):
+    browser.hold("somebody")
+    world.down.add("directory")
+
+    assert browser.post(PAGE, GUEST).status_code == 303
+
+
+def test_who_is_signed_in_gives_without_typing_who_they_are(browser, world):
+    browser.hold(world.sign_in(PERSON))
+
+    page = browser.get(PAGE).text
+    answer = browser.post(PAGE, {"choice": "6000", "key": "k1"})
+
+    assert "Vous donnez en tant que <b>Claire Lemoine</b>" in page
+    assert 'name="email"' not in page
+    assert answer.status_code == 303
+    assert set(wishes(world)[0]) == {"campaign_id", "amount_minor", "currency", "locale"}
+
+
+def test_what_was_begun_here_is_found_again_on_the_campaign(browser, world):
+    browser.post(PAGE, GUEST)
+    [(link, gift)] = world.donations.items()
+    gift["status"] = "settled"
+
+    page = browser.get(PAGE).text
+
+    assert f'href="/l/gift/{link}"' in page
+    assert "Votre don de 120\u00a0€" in page
+    assert "encaissé" in page
+
+
+def test_a_campaign_that_ended_offers_no_form(browser, world):
+    world.campaigns.append(campaign("finie", status="closed", ends_on="2025-06-30"))
+
+    page = browser.get("/campaigns/finie").text
+
+    assert '<form class="give"' not in page
+    assert "Cette campagne est terminée" in page
+
+
+def test_the_key_of_a_wish_depends_on_the_form_and_on_the_wish():
+    wish = {"amount_minor": 100, "email": "a@b.fr"}
+
+    assert key_of("form", wish) == key_of("form", dict(reversed(wish.items())))
+    assert key_of("form", wish) != key_of("other form", wish)
+    assert key_of("form", wish) != key_of("form", wish | {"amount_minor": 200})
+    assert key_of("x" * 9999 + "\ud800", wish)
+
+
+@pytest.mark.parametrize(
+    ("minor", "rate", "cost"), [(12000, 66, 4080), (3750, 66, 1275), (101, 66, 34), (100, 75, 25)]
+)
+def test_the_cost_after_tax_is_exact_to_the_cent(minor, rate, cost):
+    assert after_tax(minor, rate) == cost
+
+
+def form_key(browser):
+    return browser.get(PAGE).text.split('name="key" value="')[1].split('"')[0]
+
+
+def test_the_page_opened_again_sends_the_same_gift_until_it_is_received(browser, open_browser, world):
+    first = form_key(browser)
+    browser.post(PAGE, GUEST | {"key": first})
+    again = form_key(browser)
+    next(iter(world.donations.values()))["status"] = "settled"
+
+    assert again == first
+    assert form_key(browser) != first
+    assert form_key(open_browser()) != first

@@ -1,0 +1,56 @@
+"""The console: where staff run campaigns, look after people and see that everything arrives.
+
+Every page asks the services with the staff member's own token, so the services have the last word on
+rights; a page only hides what would be refused.
+"""
+
+from flask import Blueprint, abort, request
+
+from web import session
+from web.console import (
+    campaigns,
+    emails,
+    gifts,
+    home,
+    imports,
+    integrations,
+    people,
+    reconciliation,
+    shell,
+    system,
+    times,
+)
+
+pages = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
+pages.add_app_template_filter(times.clock)
+pages.add_app_template_filter(times.is_fresh)
+
+
+@pages.before_request
+def only_staff():
+    """Staff only: others are led to sign in, and those without any right are told so."""
+    visitor = session.visitor()
+    if visitor.unsure:
+        session.require_right()
+    if visitor.person is None:
+        return session.redirect_to_sign_in()
+    if not visitor.is_staff:
+        abort(403)
+    return None
+
+
+@pages.after_request
+def keep_nothing(answer):
+    """Nothing of the console stays in a browser's or a proxy's cache."""
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@pages.context_processor
+def around():
+    """What the shell needs on every page; fragments have no shell."""
+    return {} if request.headers.get("HX-Request") else {"menu": shell.menu, "waiting": shell.waiting}
+
+
+for noun in (home, campaigns, gifts, reconciliation, people, emails, imports, integrations, system):
+    pages.register_blueprint(noun.routes)

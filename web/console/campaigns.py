@@ -1,0 +1,201 @@
+"""Campaigns: the list, the live dashboard of each, and the editor."""
+
+import re
+import unicodedata
+from datetime import datetime
+
+from flask import Blueprint, render_template, request
+from flask_babel import gettext as _
+
+from web import clients
+from web.clients import Problem, segment
+from web.console import charts
+from web.console.shell import then
+from web.ui.forms import Filled, key_of, minor_units
+from web.ui.writing import PARIS
+
+routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
+
+TEXTS = ("title", "summary", "story", "surplus_use")
+FIELDS = {"goal_minor": "goal", "suggested_minor": "suggested"}
+PICTURES = ("skyline", "library", "laboratory", "garden", "music", "sport")
+
+
+@routes.get("/")
+def listed():
+    """Every campaign, the live ones first."""
+    found = clients.giving().get("/campaigns", limit=100)["items"]
+    order = {"live": 0, "draft": 1, "closed": 2}
+    found.sort(key=lambda each: (order[each["status"]], -_as_number(each["ends_on"] or each["starts_on"])))
+    return render_template("console/campaigns.html", campaigns=found)
+
+
+@routes.get("/<campaign_id>")
+def show(campaign_id: str):
+    """How one campaign stands now; the numbers move by themselves."""
+    return render_template("console/campaign.html", **_dashboard(campaign_id))
+
+
+@routes.get("/<campaign_id>/numbers")
+def numbers(campaign_id: str):
+    """The moving part of the dashboard alone."""
+    return render_template("console/campaign_numbers.html", **_dashboard(campaign_id))
+
+
+@routes.get("/new")
+def new():
+    """An empty editor."""
+    return _editor(Filled())
+
+
+@routes.post("/new")
+def create():
+    """Save a draft; nothing is public before it is launched."""
+    form = Filled(request.form)
+    wish = _wish(form) | {"slug": _slug(form.value("title_fr"))}
+    try:
+        made = clients.giving().post("/campaigns", wish, key=key_of(form.value("key"), wish))
+    except Problem as problem:
+        return _refused(problem, form)
+    said = _("The draft is saved. Nobody sees it before you launch it.")
+    return then(said, "console.campaigns.show", campaign_id=made["id"])
+
+
+@routes.get("/<campaign_id>/edit")
+def edit(campaign_id: str):
+    """The editor of a campaign."""
+    return _editor(Filled(_as_typed(clients.giving().get(f"/campaigns/{segment(campaign_id)}"))), campaign_id)
+
+
+@routes.post("/<campaign_id>/edit")
+def change(campaign_id: str):
+    """Save the changes; a live page shows them at once."""
+    form = Filled(request.form)
+    try:
+        clients.giving().patch(f"/campaigns/{segment(campaign_id)}", _wish(form))
+    except Problem as problem:
+        return _refused(problem, form, campaign_id)
+    return then(_("Saved."), "console.campaigns.show", campaign_id=campaign_id)
+
+
+@routes.post("/<campaign_id>/launch")
+def launch(campaign_id: str):
+    """Open the campaign to gifts."""
+    try:
+        clients.giving().post(f"/campaigns/{segment(campaign_id)}/launches", {}, key=request.form["key"])
+        return then(
+            _("The campaign is live: its page takes gifts from now on."),
+            "console.campaigns.show",
+            campaign_id=campaign_id,
+        )
+    except Problem as problem:
+        if problem.status not in {409, 422}:
+            raise
+        return then(
+            _("The campaign was not launched: %(why)s", why=_launch_refusal(problem)),
+            "console.campaigns.show",
+            campaign_id=campaign_id,
+            kind="bad",
+        )
+
+
+def _dashboard(campaign_id: str) -> dict:
+    told = clients.giving().get(f"/campaigns/{segment(campaign_id)}/dashboard")
+    return {
+        "campaign": told["campaign"],
+        "told": told,
+        "curve": charts.cumulative(told["curve"], told["campaign"]),
+        "classes": sorted(told["participation"], key=_rate, reverse=True)[:7],
+    }
+
+
+def _rate(each: dict) -> float:
+    return each["donors"] / each["reachable"] if each["reachable"] else 0.0
+
+
+def _editor(form: Filled, campaign_id: str = "") -> str:
+    funds = clients.giving().get("/funds")["items"]
+    return render_template(
+        "console/campaign_edit.html",
+        form=form,
+        campaign_id=campaign_id,
+        funds=funds,
+        pictures=PICTURES,
+    )
+
+
+def _wish(form: Filled) -> dict:
+    wish = {name: {code: form.value(f"{name}_{code}") for code in ("fr", "en")} for name in TEXTS}
+    suggested = [minor_units(text) for text in form.value("suggested").replace(";", " ").split()]
+    return wish | {
+        "fund_id": form.value("fund_id"),
+        "goal_minor": minor_units(form.value("goal")),
+        "currency": "EUR",
+        "starts_on": form.value("starts_on") or None,
+        "ends_on": form.value("ends_on") or None,
+        "suggested_minor": [each for each in suggested if each],
+        "picture": form.value("picture", PICTURES[0]),
+    }
+
+
+def _slug(title: str) -> str:
+    """The address of a campaign from its French title; the month tells yearly ones apart."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-")
+    return f"{words or 'campagne'}-{datetime.now(PARIS):%Y-%m}"
+
+
+def _as_typed(campaign: dict) -> dict[str, str]:
+    """A campaign as the editor's fields hold it."""
+    typed = {f"{name}_{code}": campaign[name].get(code, "") for name in TEXTS for code in ("fr", "en")}
+    return typed | {
+        "fund_id": campaign["fund"]["id"] if campaign["fund"] else "",
+        "goal": _euros(campaign["goal_minor"]),
+        "suggested": " ".join(map(_euros, campaign["suggested_minor"])),
+        "starts_on": campaign["starts_on"] or "",
+        "ends_on": campaign["ends_on"] or "",
+        "picture": campaign["picture"],
+    }
+
+
+def _euros(minor: int | None) -> str:
+    whole, cents = divmod(minor or 0, 100)
+    return f"{whole},{cents:02}" if cents else str(whole)
+
+
+def _refused(problem: Problem, form: Filled, campaign_id: str = ""):
+    if problem.status not in {409, 422}:
+        raise problem
+    for name in problem.fields:
+        form.refuse(FIELDS.get(name, name), _sentence(FIELDS.get(name, name)))
+    form.alert = "" if problem.fields else _conflict(problem)
+    return _editor(form, campaign_id), 422
+
+
+def _sentence(field: str) -> str:
+    """What is wrong with a field, in the words of the page."""
+    return {
+        "goal": _("Write the goal in figures, like 12000."),
+        "suggested": _("Write amounts with a space between them."),
+        "starts_on": _("Choose a first day."),
+        "ends_on": _("Choose a last day, not before the first."),
+        "fund_id": _("Choose where the money goes."),
+    }.get(field, _("Write this text in both languages."))
+
+
+def _launch_refusal(problem: Problem) -> str:
+    if problem.code == "campaign_not_ready" or problem.fields:
+        return _("texts in both languages, a goal, dates and the use of a surplus are needed first.")
+    return _("its state does not allow it.")
+
+
+def _conflict(problem: Problem) -> str:
+    if problem.code == "campaign_taken":
+        return _("Another campaign has this address: change the French title.")
+    if problem.code == "launched_campaign_fixed":
+        return _("Once launched, a campaign keeps its fund and its currency.")
+    return _("This cannot be saved as it stands.")
+
+
+def _as_number(day: str | None) -> int:
+    return int((day or "0").replace("-", ""))

@@ -1,0 +1,57 @@
+"""Emails: what was written to whom, whether it left, and sending one again."""
+
+from flask import Blueprint, Response, render_template, request
+from flask_babel import gettext as _
+
+from web import clients, guard
+from web.clients import Problem, segment
+from web.console.shell import then
+
+routes = Blueprint("emails", __name__, url_prefix="/emails")
+
+STATUSES = ("sent", "queued", "failed", "unsure", "suppressed", "stale")
+FILTERS = ("q", "status", "party_id")
+FRAMED = {"sandbox": "", "script-src": "'none'", "style-src": "'unsafe-inline'", "frame-ancestors": "'self'"}
+
+
+@routes.get("/")
+def listed():
+    """Emails, newest first."""
+    chosen = {name: request.args[name].strip() for name in FILTERS if request.args.get(name, "").strip()}
+    found = clients.notify().get("/emails", **chosen, after=request.args.get("after"), limit=50)
+    return render_template("console/emails.html", found=found, chosen=chosen, statuses=STATUSES)
+
+
+@routes.get("/<email_id>")
+def show(email_id: str):
+    """One email as its reader sees it; secrets stay masked."""
+    guard.allow("frame-src", "'self'")
+    return render_template("console/email.html", email=clients.notify().get(f"/emails/{segment(email_id)}"))
+
+
+@routes.get("/<email_id>/body")
+def body(email_id: str):
+    """The HTML of a stored email, for the frame of its page: it can run nothing and reach nothing."""
+    email = clients.notify().get(f"/emails/{segment(email_id)}")
+    answer = Response(email["html"], content_type="text/html; charset=utf-8")
+    for directive, sources in FRAMED.items():
+        guard.allow(directive, sources)
+    answer.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return answer
+
+
+@routes.post("/<email_id>/resend")
+def resend(email_id: str):
+    """Send it once more, as a new email."""
+    try:
+        again = clients.notify().post(f"/emails/{segment(email_id)}/resends", {}, key=request.form["key"])
+    except Problem as problem:
+        if problem.status not in {409, 422}:
+            raise
+        return then(
+            _("Not sent again: %(why)s", why=problem.detail),
+            "console.emails.show",
+            email_id=email_id,
+            kind="bad",
+        )
+    return then(_("Queued once more."), "console.emails.show", email_id=again["id"])

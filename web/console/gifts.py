@@ -1,0 +1,125 @@
+"""Gifts: the list with its search, one gift with its path through the services, and its refund."""
+
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from flask import Blueprint, Response, render_template, request
+from flask_babel import gettext as _
+
+from web import clients
+from web.clients import Problem, ServiceDown, segment
+from web.console.shell import then, tried
+from web.console.times import span
+from web.languages import language
+from web.ui.forms import Filled, key_of
+
+routes = Blueprint("gifts", __name__, url_prefix="/gifts")
+
+STATUSES = ("settled", "pending", "failed", "refunded")
+FILTERS = ("q", "campaign_id", "status")
+CONFIRMED = {"provider_event", "settled"}
+
+
+@routes.get("/")
+def listed():
+    """Gifts, newest first, filtered by what stands in the address."""
+    chosen = _chosen()
+    found = clients.giving().get("/donations", **chosen, after=request.args.get("after"), limit=50)
+    campaigns = tried(clients.giving().get, "/campaigns", limit=100) or {"items": []}
+    return render_template(
+        "console/gifts.html", found=found, chosen=chosen, campaigns=campaigns["items"], statuses=STATUSES
+    )
+
+
+@routes.get("/export.csv")
+def export():
+    """What is filtered, as a file for a spreadsheet; giving asks for the right, and notes the export."""
+    wish = _chosen() | {"locale": language()}
+    answer = clients.giving().raw("POST", "/donation-exports", json=wish, timeout_s=60)
+    if answer.status_code != 200:
+        raise Problem("giving", answer.status_code, {})
+    file = Response(answer.content, content_type="text/csv; charset=utf-8")
+    file.headers["Content-Disposition"] = 'attachment; filename="amicale-dons.csv"'
+    return file
+
+
+@routes.get("/<donation_id>")
+def show(donation_id: str):
+    """One gift: its path, its money, its donor."""
+    gift = clients.giving().get(f"/donations/{segment(donation_id)}")
+    return render_template("console/gift.html", gift=gift, path=_path(donation_id))
+
+
+@routes.get("/<donation_id>/path")
+def path(donation_id: str):
+    """The path alone, for a page that is waiting for the next step."""
+    return render_template("console/gift_path.html", path=_path(donation_id))
+
+
+@routes.get("/<donation_id>/refund")
+def ask_refund(donation_id: str):
+    """What a refund will do, before it is done."""
+    return _refund_page(donation_id, Filled())
+
+
+@routes.post("/<donation_id>/refund")
+def refund(donation_id: str):
+    """Give the money back."""
+    form = Filled(request.form)
+    wish = {"reason": form.value("reason"), "note": form.value("note")}
+    try:
+        clients.giving().post(
+            f"/donations/{segment(donation_id)}/refunds",
+            wish,
+            key=key_of(form.value("key"), wish),
+            timeout_s=30,
+        )
+    except Problem as problem:
+        if problem.status not in {409, 422}:
+            raise
+        form.errors |= problem.fields
+        form.alert = "" if problem.fields else problem.detail
+        return _refund_page(donation_id, form), problem.status
+    said = _("The refund is on its way to the donor’s bank; the total and the books follow.")
+    return then(said, "console.gifts.show", donation_id=donation_id)
+
+
+def _refund_page(donation_id: str, form: Filled) -> str:
+    gift = clients.giving().get(f"/donations/{segment(donation_id)}")
+    return render_template("console/refund.html", gift=gift, form=form)
+
+
+def _path(donation_id: str) -> dict[str, Any]:
+    """The steps that each service tells, merged by time; a silent service is named."""
+    steps, silent = [], []
+    for name, service in clients.services().items():
+        try:
+            steps += service.get(f"/paths/{segment(donation_id)}")["steps"]
+        except ServiceDown:
+            silent.append(name)
+        except Problem as problem:
+            if problem.status not in {403, 404}:
+                raise
+    steps.sort(key=lambda step: step["at"])
+    return {"steps": _with_gaps(steps), "silent": silent, "seconds": _from_payment(steps)}
+
+
+def _with_gaps(steps: list[dict]) -> list[dict]:
+    """Each step with the time since the one before it."""
+    times = [datetime.fromisoformat(step["at"]) for step in steps]
+    gaps = [""] + [span(later - earlier) for earlier, later in pairwise(times)]
+    return [step | {"gap": gap} for step, gap in zip(steps, gaps, strict=True)]
+
+
+def _from_payment(steps: list[dict]) -> float | None:
+    """Seconds from the provider's word to the last step within a minute of it."""
+    paid = next((datetime.fromisoformat(s["at"]) for s in steps if s["kind"] in CONFIRMED), None)
+    if paid is None:
+        return None
+    after = [(datetime.fromisoformat(s["at"]) - paid).total_seconds() for s in steps]
+    return round(max(seconds for seconds in after if seconds < 60), 2)
+
+
+def _chosen() -> dict[str, str]:
+    return {name: request.args[name].strip() for name in FILTERS if request.args.get(name, "").strip()}

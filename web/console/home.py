@@ -1,0 +1,77 @@
+"""Home: what waits for me, what happened since yesterday, how the campaigns stand; one box that searches."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, request, url_for
+
+from web import clients, session
+from web.console.shell import tried, waiting
+
+routes = Blueprint("home", __name__)
+
+
+@routes.get("/")
+def show():
+    """The morning page."""
+    may = session.visitor().may
+    gifts = tried(clients.giving().get, "/donations", limit=50) if may("giving.read") else None
+    campaigns = (
+        tried(clients.giving().get, "/campaigns", status="live", limit=20) if may("giving.read") else None
+    )
+    return render_template(
+        "console/home.html",
+        gifts=gifts,
+        fresh=_since_yesterday(gifts["items"]) if gifts else None,
+        campaigns=campaigns["items"] if campaigns else [],
+        counts=waiting(),
+        may=may,
+    )
+
+
+@routes.get("/search")
+def search():
+    """People, gifts and campaigns for the same words; an id of a gift goes straight there."""
+    words = request.args.get("q", "").strip()[:100]
+    may = session.visitor().may
+    if _is_id(words) and tried(clients.giving().get, f"/donations/{words}"):
+        return redirect(url_for("console.gifts.show", donation_id=words))
+    found_people = found_gifts = found_campaigns = None
+    if words:
+        if may("people.read"):
+            found_people = tried(clients.directory().get, "/people", q=words, limit=8)
+        if may("giving.read"):
+            found_gifts = tried(clients.giving().get, "/donations", q=words, limit=8)
+            found_campaigns = _campaigns_named(words)
+    return render_template(
+        "console/search.html", q=words, people=found_people, gifts=found_gifts, campaigns=found_campaigns
+    )
+
+
+def _since_yesterday(gifts: list[dict]) -> dict:
+    yesterday = datetime.now(UTC) - timedelta(hours=24)
+    fresh = [
+        each
+        for each in gifts
+        if each["status"] == "settled" and datetime.fromisoformat(each["settled_at"]) > yesterday
+    ]
+    return {
+        "count": len(fresh),
+        "raised_minor": sum(each["amount_minor"] for each in fresh),
+        "more": len(fresh) == 50,
+    }
+
+
+def _campaigns_named(words: str) -> list[dict]:
+    found = tried(clients.giving().get, "/campaigns", limit=100) or {"items": []}
+    folded = words.casefold()
+    return [
+        each for each in found["items"] if folded in f"{each['title']['fr']} {each['title']['en']}".casefold()
+    ]
+
+
+def _is_id(words: str) -> bool:
+    try:
+        return bool(UUID(words))
+    except ValueError:
+        return False

@@ -1,0 +1,64 @@
+"""People: finding one, and one person on a page with what they did over time."""
+
+from flask import Blueprint, render_template, request
+from flask_babel import gettext as _
+
+from web import clients, session
+from web.clients import Problem, segment
+from web.console.shell import then, tried
+from web.ui.forms import Filled
+
+routes = Blueprint("people", __name__, url_prefix="/people")
+
+EDITED = ("given_name", "family_name", "birth_name", "city")
+
+
+@routes.get("/")
+def listed():
+    """Everyone, or who the words name."""
+    chosen = {n: request.args[n].strip() for n in ("q", "class_year") if request.args.get(n, "").strip()}
+    found = clients.directory().get("/people", **chosen, after=request.args.get("after"), limit=50)
+    return render_template("console/people.html", found=found, chosen=chosen)
+
+
+@routes.get("/<person_id>")
+def show(person_id: str):
+    """One person: facts, and their story across the services."""
+    return _page(person_id, Filled())
+
+
+@routes.post("/<person_id>")
+def change(person_id: str):
+    """Correct what is known of them."""
+    form = Filled(request.form)
+    wish = {name: form.value(name) or None for name in EDITED}
+    try:
+        clients.directory().patch(f"/people/{segment(person_id)}", wish)
+    except Problem as problem:
+        if problem.status not in {409, 422}:
+            raise
+        form.errors |= problem.fields
+        form.alert = "" if problem.fields else problem.detail
+        return _page(person_id, form), problem.status
+    return then(
+        _("Saved. The other services know within a second."), "console.people.show", person_id=person_id
+    )
+
+
+def _page(person_id: str, form: Filled) -> str:
+    may, where = session.visitor().may, segment(person_id)
+    person = clients.directory().get(f"/people/{where}")
+    story = tried(clients.notify().get, f"/timelines/{where}", after=request.args.get("after"), limit=50)
+    gifts = None
+    if may("giving.read"):
+        gifts = tried(clients.giving().get, "/donations", party_id=person_id, limit=20)
+    degrees = [f"{each['programme']} {each['class_year']}" for each in person.get("degrees", ())]
+    return render_template(
+        "console/person.html",
+        person=person,
+        degree_lines=degrees,
+        story=story,
+        gifts=gifts,
+        form=form,
+        may=may,
+    )

@@ -1,0 +1,226 @@
+"""A campaign: its page, its live total, and the form that begins a gift."""
+
+import time
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from hashlib import sha256
+
+from flask import Blueprint, Response, abort, g, redirect, render_template, request
+from flask_babel import gettext as _
+
+from shared.i18n import LOCALES
+from shared.money import CURRENCIES
+from web import clients, guard
+from web.languages import language
+from web.portal import kept_gifts
+from web.session import visitor
+from web.ui.forms import Filled, key_of, looks_like_email, minor_units
+from web.ui.writing import PARIS, money
+
+routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
+
+LEAST_MINOR, MOST_MINOR = 100, 10_000_000
+WALL_LENGTH = 8
+OPENING_CHECKOUT_S = 20.0
+TRIES = 6
+
+
+@routes.get("/<slug>")
+def show(slug):
+    """The page of one campaign."""
+    return page(find(slug), Filled())
+
+
+@routes.get("/<slug>/now/<locale>")
+def now(slug, locale):
+    """What moves on the page, in one language and the same for everyone: asked again every 5 s."""
+    if locale not in LOCALES:
+        abort(404)
+    g.language = locale
+    campaign = find(slug)
+    body = render_template("portal/_now.html", campaign=campaign, **moving(campaign))
+    answer = Response(body, mimetype="text/html")
+    answer.set_etag(sha256(answer.get_data()).hexdigest()[:16])
+    answer.headers["Cache-Control"] = "public, max-age=1"
+    return answer.make_conditional(request)
+
+
+@routes.post("/<slug>")
+def give(slug):
+    """Begin a gift, and lead to the provider's page; the same form sent twice begins one gift."""
+    campaign = find(slug)
+    form = Filled(request.form)
+    wish = read_wish(form, campaign)
+    if not form.is_good:
+        return page(campaign, form), 422
+    try:
+        donation = begin(wish, key=key_of(form.value("key"), wish))
+    except clients.ServiceDown:
+        form.alert = _(
+            "Payments do not answer at the moment. Nothing was taken."
+            " Try again in a minute: your answers are kept."
+        )
+        return page(campaign, form), 503
+    except clients.Problem as problem:
+        return refuse(campaign, form, problem)
+    page_of_gift = f"/l/gift/{donation['link']}#main"
+    where = (donation["status"] == "pending" and donation["checkout_url"]) or page_of_gift
+    return kept_gifts.keep(redirect(where, code=303), donation["link"])
+
+
+def find(slug):
+    """A campaign that is open to the public, or 404."""
+    campaign = clients.for_everyone(clients.giving(), f"/campaigns/{clients.segment(slug)}")
+    if campaign["status"] == "draft":
+        abort(404)
+    return campaign
+
+
+def page(campaign, form):
+    """The page, with the form as it was filled in."""
+    g.page_address = f"/campaigns/{campaign['slug']}"
+    kept = kept_gifts.of_campaign(campaign)
+    return render_template(
+        "portal/campaign.html",
+        campaign=campaign,
+        form=form,
+        kept=kept,
+        form_key=form_key(campaign, kept),
+        choices=choices(campaign, form),
+        **moving(campaign),
+    )
+
+
+def form_key(campaign, kept):
+    """The key of this browser's form today, until a gift made with it is received.
+
+    So the same wish sent again after going back, reloading or opening the page twice is still the same gift,
+    and who wishes to give once more after that one was received may.
+    """
+    received = next((gift["link"] for gift in kept if gift["status"] == "settled"), "")
+    return guard.derived("giving form", campaign["id"], received, datetime.now(PARIS).date().isoformat())
+
+
+def moving(campaign):
+    """The parts of the page that change by themselves."""
+    giving = clients.giving()
+    total = clients.for_everyone(giving, f"/campaigns/{campaign['id']}/total")
+    wall = clients.for_everyone(giving, f"/campaigns/{campaign['id']}/wall", limit=WALL_LENGTH)["items"]
+    marked = [{**row, "fresh": is_fresh(row["at"])} for row in wall]
+    return {"total": total, "wall": marked, "days_left": days_left(campaign)}
+
+
+def is_fresh(at):
+    """Given within the last minute."""
+    return time.time() - datetime.fromisoformat(at).timestamp() < 60
+
+
+def days_left(campaign):
+    """Whole days until the end, today counted; None without an end."""
+    if not campaign["ends_on"]:
+        return None
+    return max(0, (date.fromisoformat(campaign["ends_on"]) - datetime.now(PARIS).date()).days + 1)
+
+
+def choices(campaign, form):
+    """The suggested amounts, and which is chosen: the middle one at first, then the person's."""
+    suggested = campaign["suggested_minor"][:3]
+    first = suggested[len(suggested) // 2] if suggested else None
+    chosen = form.value("choice", str(first or "other"))
+    return {"suggested": suggested, "chosen": chosen, "other": form.value("other")}
+
+
+def after_tax(minor, rate_percent):
+    """What a gift of `minor` costs once `rate_percent` of it came off the income tax, to the unit."""
+    left = Decimal(minor) * (100 - Decimal(str(rate_percent))) / 100
+    return int(left.quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def read_wish(form, campaign):
+    """The wish in the service's words; what is wrong is written into the form."""
+    wish = {
+        "campaign_id": campaign["id"],
+        "amount_minor": read_amount(form, campaign),
+        "currency": campaign["currency"],
+        "locale": language(),
+    }
+    return wish if visitor().person else wish | read_identity(form)
+
+
+def read_amount(form, campaign):
+    """The typed amount when there is one, else the chosen button."""
+    currency = campaign["currency"]
+    typed = form.value("other")
+    if typed:
+        amount = minor_units(typed, currency)
+    else:
+        chosen = form.value("choice")
+        amount = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 12 else None
+    least = LEAST_MINOR if CURRENCIES[currency] else 1
+    if amount is None:
+        form.refuse("other", _("Write an amount in figures, like 50 or 12.50."))
+    elif amount < least:
+        form.refuse("other", _("The smallest gift is %(amount)s.", amount=money(least, currency)))
+    elif amount > MOST_MINOR:
+        most = money(MOST_MINOR, currency)
+        sentence = _("For a gift above %(amount)s, write to us: we will answer in person.", amount=most)
+        form.refuse("other", sentence)
+    return amount
+
+
+def read_identity(form):
+    """Who a guest is."""
+    names = {name: " ".join(form.value(name).split()) for name in ("given_name", "family_name")}
+    if not names["given_name"]:
+        form.refuse("given_name", _("Write your first name."))
+    if not names["family_name"]:
+        form.refuse("family_name", _("Write your last name."))
+    for name, written in names.items():
+        if len(written) > 100:
+            form.refuse(name, _("That is too long: 100 characters at most."))
+    email = form.value("email")
+    if not email:
+        form.refuse("email", _("Write your email address: your confirmation goes there."))
+    elif not looks_like_email(email):
+        form.refuse("email", _("This address looks incomplete, like name@example.org."))
+    return {**names, "email": email}
+
+
+def begin(wish, *, key):
+    """Ask giving for the donation; while an identical request is still being served, wait for its answer."""
+    for left in reversed(range(TRIES)):
+        try:
+            return clients.giving().post("/donations", wish, key=key, timeout_s=OPENING_CHECKOUT_S)
+        except clients.Problem as problem:
+            if problem.status != 409 or not left:
+                raise
+            time.sleep(min(1.0, problem.retry_after_s or 0.5))
+
+
+def refuse(campaign, form, problem):
+    """The service refused: say so beside the fields that it names."""
+    sentences = {
+        "email": _("We cannot write to this address. Check it, please."),
+        "given_name": _("This first name cannot be used as it is written."),
+        "family_name": _("This last name cannot be used as it is written."),
+        "amount_minor": _("This amount cannot be given here."),
+    }
+    for name in problem.fields:
+        if name in sentences:
+            form.refuse("other" if name == "amount_minor" else name, sentences[name])
+    if form.is_good:
+        form.alert = whole_refusal(problem)
+    return page(campaign, form), problem.status
+
+
+def whole_refusal(problem):
+    """What to say when no field is to blame."""
+    if problem.status == 429:
+        return _("That was a lot at once. Nothing was taken. Try again in a few minutes.")
+    if problem.status == 409:
+        return _("Your gift is already being prepared. Nothing was taken. Press once more in a moment.")
+    if problem.code.startswith("campaign"):
+        return _("This campaign takes no gifts any more. Nothing was taken.")
+    return _(
+        "We could not prepare your gift. Nothing was taken. Try again in a minute: your answers are kept."
+    )

@@ -1,0 +1,1 @@
+"""What both faces share: tokens, type, styles, small scripts, macros and charts."""
