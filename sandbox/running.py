@@ -6,14 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from werkzeug.serving import make_server
 
 from sandbox.app import create_app
 from sandbox.mailbox import smtp
-from sandbox.provider import accounts, courier
+from sandbox.provider import accounts, courier, parameters
 from sandbox.provider.courier import Courier
 from sandbox.receiver import receptions
 from sandbox.settings import SandboxSettings
@@ -63,7 +62,7 @@ def _start_http(world: World, port: int, undo: ExitStack) -> int:
 
 def _warm_up() -> None:
     """Load the SDK now, so that the first payment is not the slow one."""
-    import_module("stripe.params.checkout")
+    parameters.sdk_types("checkout")
 
 
 def _tell_receivers(store: Store, path: str) -> None:

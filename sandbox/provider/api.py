@@ -5,7 +5,6 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -182,8 +181,7 @@ def _dice(percent: float) -> bool:
 
 def _wish(pairs: Any, params: str) -> dict[str, Any]:
     package, _, name = params.rpartition(".")
-    module = import_module("stripe.params" + (f".{package}" if package else ""))
-    return parameters.checked(parameters.nested(pairs), getattr(module, name))
+    return parameters.checked(parameters.nested(pairs), getattr(parameters.sdk_types(package), name))
 
 
 def _key() -> str | None:

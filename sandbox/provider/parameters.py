@@ -4,6 +4,8 @@ import types
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from importlib import import_module
+from types import ModuleType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sandbox.provider.errors import ApiError
@@ -26,6 +28,16 @@ def nested(pairs: Iterable[tuple[str, str]]) -> Tree:
             raise ApiError(400, f"Duplicate parameter: {name}", code="parameter_invalid", param=name)
         place[last] = value
     return tree
+
+
+def sdk_types(package: str = "") -> ModuleType:
+    """The module of the SDK's TypedDicts, by the name of its package under `stripe.params`.
+
+    The SDK is loaded whole first: a thread that asks for a module inside it while another loads it finds
+    half of it, because its modules import each other in circles.
+    """
+    import_module("stripe")
+    return import_module(".".join(filter(None, ["stripe.params", package])))
 
 
 def checked(tree: Tree, wish: type) -> dict[str, Any]:

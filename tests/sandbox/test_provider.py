@@ -1,5 +1,7 @@
 """The provider's API and webhooks, where the SDK alone would not show the difference."""
 
+import subprocess
+import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +12,7 @@ import pytest
 
 from sandbox.provider import answers
 from sandbox.provider.errors import ApiError
-from tests.support.provider import entry, provider, provider_process
+from tests.support.provider import ROOT, entry, provider, provider_process
 
 PRICE = "line_items[0][price_data]"
 WISH = {
@@ -345,6 +347,27 @@ def test_a_page_is_closed_when_its_time_is_over(bank):
 def test_an_unknown_switch_or_value_is_refused(bank):
     for wish in ({"color": 1}, {"api_fail_percent": 101}, {"api_fail_next": 1.5}, {"webhook_paused": 1}, []):
         assert httpx.put(f"{bank.url}/sandbox/control/switches", json=wish).status_code == 422
+
+
+LOADING = """
+import time
+from concurrent.futures import ThreadPoolExecutor
+from sandbox.provider.courier import signature
+from sandbox.provider.parameters import sdk_types
+
+def each(number):
+    time.sleep(number * 0.05)
+    return sdk_types("checkout").SessionCreateParams if number % 2 else signature("{}", ("s",), at=1)
+
+with ThreadPoolExecutor(12) as pool:
+    list(pool.map(each, range(12)))
+"""
+
+
+def test_the_sdk_may_be_loaded_by_several_threads_at_once():
+    told = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, cwd=ROOT)
+
+    assert (told.returncode, told.stderr) == (0, "")
 
 
 def test_a_kill_loses_nothing(tmp_path):
