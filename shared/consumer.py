@@ -64,6 +64,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._kafka: Any = None
         self._stopping = Event()
         self._rebalanced = Event()
+        self._joining = True
         self._catch_up = CatchUp()
         self._trials: dict[TopicPartition, Trial] = {}
         self._resume_at: dict[TopicPartition, float] = {}
@@ -102,7 +103,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._handle(polled)
         if self.state["catching_up"]:
             self.state["catching_up"] = self._catch_up.going_on(self._kafka)
-        if time.monotonic() - self._looked_at > WATCH_EVERY_S:
+        if not self._joining and time.monotonic() - self._looked_at > WATCH_EVERY_S:
             self._look()
 
     def close(self) -> None:
@@ -115,14 +116,21 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Called by the client, on a thread of its own: pauses and positions are those of the new start."""
         self.state["joined"] = True
+        self._joining = False
         self._rebalanced.set()
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Nothing is kept between polls but what `_forget` forgets."""
+        """Nothing is kept between polls but what `_forget` forgets.
+
+        Until the client has joined again it is not given up: a broker waits for a member that went away
+        while it was joining, and the others with it, as long as `max_poll_interval_ms`.
+        """
+        self._joining = True
         self._rebalanced.set()
 
     def _open(self) -> None:
         self._watch.begin()
+        self._joining = True
         self._looked_at = time.monotonic()
         self._kafka = self.broker.consumer(self.group)
         self._kafka.subscribe(self.topics, listener=self)

@@ -72,6 +72,8 @@ CONSUMER = CLIENT | {
     "fetch_max_bytes": 1_048_576,
     "session_timeout_ms": 6_000,
     "heartbeat_interval_ms": 2_000,
+    # How long a group waits for a member that was killed while it joined.
+    "max_poll_interval_ms": 30_000,
     "fetch_max_wait_ms": 50,
     "allow_auto_create_topics": False,
     "metrics_enabled": False,

@@ -45,9 +45,7 @@ def forgetful(by: Mailer) -> int:
         if email is None:
             return 0
         session.flush()
-        sendings.conclude(
-            session, email.id, attempt=email.attempts, outcome=Outcome(SENT, 250), at=now()
-        )
+        sendings.conclude(session, email.id, attempt=email.attempts, outcome=Outcome(SENT, 250), at=now())
     sendings.attempt(email, by, current())
     return 1
 
