@@ -1,7 +1,7 @@
 """How a service is doing, and the messages it set aside, for those who run the system."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ from shared.http import Blueprint
 from shared.i18n import Bilingual
 from shared.outbox import outbox_state
 from shared.pages import PageQuery, read_cursor, write_cursor
-from shared.paths import Step, message_steps
+from shared.paths import Step, in_order, message_steps
 
 routes = Blueprint("system", __name__)
 
@@ -29,7 +29,7 @@ REPLAY_WAIT_S = 5.0
 LOOK_EVERY_S = 0.1
 
 
-Steps = Callable[[Session, UUID], Iterable[Step | Mapping[str, Any]]]
+Steps = Callable[[Session, UUID], Iterable[Step]]
 """A service's own steps in the path of a fact: emails sent, webhooks received, …"""
 
 
@@ -189,12 +189,8 @@ def show_path(correlation_id: UUID) -> dict[str, Any]:
     here = current.service()
     with here.database.transaction() as session:
         own = here.steps(session, correlation_id) if here.steps else ()
-        found = [_shown(step) for step in (*message_steps(session, correlation_id), *own)]
-    return {"steps": sorted(({"service": here.name, **step} for step in found), key=lambda step: step["at"])}
-
-
-def _shown(step: Step | Mapping[str, Any]) -> dict[str, Any]:
-    return asdict(step) if isinstance(step, Step) else dict(step)
+        found = in_order([*message_steps(session, correlation_id), *own])
+    return {"steps": [{"service": here.name, **asdict(step)} for step in found]}
 
 
 def _outcome(before: DeadLetter, *, deadline: float) -> DeadLetter | tuple[DeadLetter, int]:

@@ -143,7 +143,7 @@ def curve(session: Session, campaign: Campaign) -> list[dict[str, Any]]:
     """Each day with gifts, in the school's zone; refunded gifts are in none."""
     raised, days = 0, []
     rows = session.execute(CURVE, {"campaign_id": campaign.id, "zone": current().time_zone})
-    for day, amount in rows.tuples():
+    for day, amount in rows:
         raised += int(amount)
         days.append(_day(day, int(amount), raised))
     return days

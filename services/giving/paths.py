@@ -18,8 +18,7 @@ from services.giving.models import (
     Refund,
     Settlement,
 )
-
-Step = dict[str, Any]
+from shared.paths import Step
 
 
 def steps(session: Session, correlation_id: UUID) -> list[Step]:
@@ -55,9 +54,9 @@ def _checkouts(session: Session, donation: Donation) -> Iterator[Step]:
         facts = {"checkout_id": each.id, "session": each.session_id, "account": each.account}
         if each.declined_at:
             titles = ("Paiement refusé par la banque", "Payment refused by the bank")
-            yield _step(
-                each.declined_at, "payment_declined", titles, each.decline_code, state="warn", **facts
-            )
+            why = DECLINES.get(each.decline_code or "", DECLINE_UNSAID)
+            facts_of_refusal = facts | {"decline_code": each.decline_code}
+            yield _step(each.declined_at, "payment_declined", titles, why, state="warn", **facts_of_refusal)
         if each.outcome in {"expired", "failed"} and each.closed_at:
             titles = ("Page de paiement fermée sans paiement", "Payment page closed without a payment")
             yield _step(each.closed_at, "checkout_closed", titles, None, state="warn", **facts)
@@ -87,10 +86,12 @@ def _means(settlement: Settlement) -> str | None:
 
 
 def _entries(session: Session, donation_id: UUID) -> int:
+    """Those of the gift itself; its fee and its refunds are entries of their own."""
     lines = select(func.count()).select_from(LedgerEntry).join(
         LedgerTransaction, LedgerTransaction.id == LedgerEntry.transaction_id
     )  # fmt: skip
-    return int(session.execute(lines.where(LedgerTransaction.donation_id == donation_id)).scalar_one())
+    its_own = lines.where(LedgerTransaction.donation_id == donation_id, LedgerTransaction.kind == "gift")
+    return int(session.execute(its_own).scalar_one())
 
 
 def _refunds(session: Session, donation: Donation) -> Iterator[Step]:
@@ -117,7 +118,27 @@ def _findings(session: Session, donation: Donation) -> Iterator[Step]:
         )
 
 
+DECLINES = {
+    "insufficient_funds": ("provision insuffisante", "insufficient funds"),
+    "expired_card": ("carte expirée", "expired card"),
+    "incorrect_cvc": ("cryptogramme erroné", "wrong security code"),
+    "card_velocity_exceeded": ("plafond de la carte atteint", "card limit reached"),
+    "lost_card": ("carte déclarée perdue", "card reported lost"),
+    "stolen_card": ("carte déclarée volée", "card reported stolen"),
+    "authentication_required": ("authentification non terminée", "authentication not completed"),
+}
+"""The provider's commonest words for why; the others mean little even to the bank's customer."""
+DECLINE_UNSAID = ("la banque n’a pas dit pourquoi", "the bank did not say why")
 CONFIRMED = ("Confirmation de la banque vérifiée", "Bank’s confirmation verified")
+TOLD = {
+    "payment_intent.payment_failed": ("Refus de la banque vérifié", "Bank’s refusal verified"),
+    "checkout.session.async_payment_failed": ("Refus de la banque vérifié", "Bank’s refusal verified"),
+    "checkout.session.expired": ("Fin de la page de paiement vérifiée", "End of the payment page verified"),
+    "refund.created": ("Message de remboursement vérifié", "Refund message verified"),
+    "refund.updated": ("Message de remboursement vérifié", "Refund message verified"),
+    "refund.failed": ("Échec du remboursement vérifié", "Failure of the refund verified"),
+}
+"""What a verified message of the provider says, where it is not that the payment was made."""
 OUTCOMES = {
     "ignored": ("rien à changer", "nothing to change"),
     "parked": ("mise de côté jusqu’à ce que sa place soit connue", "kept until its place is known"),
@@ -138,7 +159,8 @@ def _events(session: Session, donation: Donation, settlement: Settlement | None)
         times = (f"reçue {each.copies} fois, appliquée 1 fois", f"received {each.copies} times, applied once")
         applied = times if each.copies > 1 else None
         detail = applied if each.outcome == "applied" else OUTCOMES.get(each.outcome, each.outcome)
-        titles = CONFIRMED if each.outcome == "applied" else ("Message du prestataire", "Provider’s message")
+        verified = TOLD.get(each.type, CONFIRMED)
+        titles = verified if each.outcome == "applied" else ("Message du prestataire", "Provider’s message")
         facts = {"event": each.event_id, "type": each.type, "source": each.source, "copies": each.copies}
         state = "bad" if each.outcome == "mismatch" else "warn" if each.outcome == "parked" else None
         yield _step(each.received_at, "provider_event", titles, detail, state=state, **facts)
@@ -159,11 +181,4 @@ def _step(
         if value is not None
     }
     shown = {"fr": detail[0], "en": detail[1]} if isinstance(detail, tuple) else detail
-    return {
-        "at": at,
-        "kind": kind,
-        "title": {"fr": title[0], "en": title[1]},
-        "detail": shown,
-        "state": state,
-        "technical": facts,
-    }
+    return Step(at, kind, {"fr": title[0], "en": title[1]}, shown, facts, state)

@@ -129,3 +129,27 @@ def test_the_path_of_a_gift_says_each_step_with_its_time(school):
     assert {"form_filled", "payment_accepted", "provider_event", "settled", "said", "fee_known"} <= set(kinds)
     assert kinds[0] == "form_filled"
     assert all(step["service"] == "giving" and step["title"]["fr"] for step in answer["steps"])
+
+
+def test_the_path_says_why_a_bank_refused_and_counts_the_entries_of_the_gift_alone(school):
+    begun = school.give(world.campaign(), 5000)
+    school.provider.pay(begun["checkout_url"], "insufficient")
+    school.provider.settle()
+    school.provider.pay(begun["checkout_url"])
+    school.provider.settle()
+    reconciliations.fetch_details(["fondation"], at=now())
+
+    told = school.client.get(
+        f"/api/v1/giving/paths/{begun['id']}", headers=bearer(rights=["system.read"])
+    ).json["steps"]
+
+    refused = next(step for step in told if step["kind"] == "payment_declined")
+    assert refused["detail"] == {"fr": "provision insuffisante", "en": "insufficient funds"}
+    assert refused["technical"]["decline_code"] == "insufficient_funds"
+    titles = [step["title"]["en"] for step in told if step["kind"] == "provider_event"]
+    assert [title for title in titles if title.startswith("Bank")] == [
+        "Bank’s refusal verified",
+        "Bank’s confirmation verified",
+    ]
+    settled = next(step for step in told if step["kind"] == "settled")
+    assert settled["detail"]["en"] == "2 balanced entries"

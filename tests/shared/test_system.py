@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from shared import audit, current, system
 from shared.db import uuid7
+from shared.paths import Step
 from tests.support.postgres import ServiceDatabase
 from tests.support.small.models import Transaction
 from tests.support.tokens import bearer
@@ -221,10 +222,10 @@ def test_a_path_tells_what_was_said_heard_and_set_aside_in_order(client: FlaskCl
     )
     bury(correlation_id=origin)
 
-    def own(_: Any, correlation_id: UUID) -> list[dict[str, Any]]:
+    def own(_: Any, correlation_id: UUID) -> list[Step]:
         assert correlation_id == origin
         words = {"fr": "Webhook reçu", "en": "Webhook received"}
-        return [{"at": datetime(2020, 1, 1, tzinfo=UTC), "kind": "webhook_received", "title": words}]
+        return [Step(datetime(2020, 1, 1, tzinfo=UTC), "webhook_received", words)]
 
     small.extensions[current.EXTENSION].steps = own
 

@@ -18,7 +18,6 @@ routes = Blueprint("gifts", __name__, url_prefix="/gifts")
 
 STATUSES = ("settled", "pending", "failed", "refunded")
 FILTERS = ("q", "campaign_id", "status")
-CONFIRMED = {"provider_event", "settled"}
 
 
 @routes.get("/")
@@ -113,11 +112,16 @@ def _with_gaps(steps: list[dict]) -> list[dict]:
 
 
 def _from_payment(steps: list[dict]) -> float | None:
-    """Seconds from the provider's word to the last step within a minute of it."""
-    paid = next((datetime.fromisoformat(s["at"]) for s in steps if s["kind"] in CONFIRMED), None)
-    if paid is None:
+    """Seconds from the bank's confirmation to the last step within a minute of it; None before a payment.
+
+    A refusal may have come before: the confirmation is the last word of the provider before the gift counts.
+    """
+    times = [(step["kind"], datetime.fromisoformat(step["at"])) for step in steps]
+    settled = next((at for kind, at in times if kind == "settled"), None)
+    if settled is None:
         return None
-    after = [(datetime.fromisoformat(s["at"]) - paid).total_seconds() for s in steps]
+    paid = max((at for kind, at in times if kind == "provider_event" and at <= settled), default=settled)
+    after = [(at - paid).total_seconds() for _, at in times]
     return round(max(seconds for seconds in after if seconds < 60), 2)
 
 

@@ -44,9 +44,7 @@ def refuse(form, problem):
     if problem.code == "current_password_refused":
         form.refuse("current_password", _("This is not your current password."))
     elif problem.code == "fresh_link_needed":
-        fresh = _(
-            "To set a first password, sign out and sign in by a new link: it lets you for 15 minutes."
-        )
+        fresh = _("To set a first password, sign out and sign in by a new link: it lets you for 15 minutes.")
         form.refuse("password", fresh)
     else:
         weak = _("This password is too easily guessed: take a longer or a more varied one.")
