@@ -9,13 +9,23 @@ def step(second, kind):
 
 def test_the_seconds_count_from_the_confirmation_not_from_an_earlier_refusal():
     refused = [step(1, "form_filled"), step(5, "payment_declined"), step(5.2, "provider_event")]
-    paid = [step(30, "provider_event"), step(30.1, "settled"), step(30.4, "published"), step(30.75, "email_sent")]
+    paid = [
+        step(30, "provider_event"),
+        step(30.1, "settled"),
+        step(30.4, "published"),
+        step(30.75, "email_sent"),
+    ]
 
     assert _from_payment(refused) is None
     assert _from_payment(refused + paid) == 0.75
 
 
 def test_a_message_of_the_provider_after_the_payment_does_not_begin_the_count_anew():
-    steps = [step(30, "provider_event"), step(30.1, "settled"), step(30.2, "provider_event"), step(31, "heard")]
+    steps = [
+        step(30, "provider_event"),
+        step(30.1, "settled"),
+        step(30.2, "provider_event"),
+        step(31, "heard"),
+    ]
 
     assert _from_payment(steps) == 1.0
