@@ -120,11 +120,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._rebalanced.set()
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Nothing is kept between polls but what `_forget` forgets.
-
-        Until the client has joined again it is not given up: a broker waits for a member that went away
-        while it was joining, and the others with it, as long as `max_poll_interval_ms`.
-        """
+        """Nothing is kept between polls but what `_forget` forgets."""
         self._joining = True
         self._rebalanced.set()
 
@@ -269,6 +265,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._rebalanced.set()
 
     def _look(self) -> None:
+        """Note the lag, or give the client up (shared/watch.py); never while it joins its group.
+
+        A member that goes away while joining is waited for by the broker, and by all others in the group, as
+        long as `max_poll_interval_ms`.
+        """
         self._looked_at = time.monotonic()
         self.state["assigned"], self.state["lag"] = self._watch.look(self._kafka, self._resume_at)
 

@@ -55,8 +55,8 @@ def _checkouts(session: Session, donation: Donation) -> Iterator[Step]:
         if each.declined_at:
             titles = ("Paiement refusé par la banque", "Payment refused by the bank")
             why = DECLINES.get(each.decline_code or "", DECLINE_UNSAID)
-            facts_of_refusal = facts | {"decline_code": each.decline_code}
-            yield _step(each.declined_at, "payment_declined", titles, why, state="warn", **facts_of_refusal)
+            yield _step(each.declined_at, "payment_declined", titles, why, state="warn",
+                        decline_code=each.decline_code, **facts)  # fmt: skip
         if each.outcome in {"expired", "failed"} and each.closed_at:
             titles = ("Page de paiement fermée sans paiement", "Payment page closed without a payment")
             yield _step(each.closed_at, "checkout_closed", titles, None, state="warn", **facts)
@@ -130,15 +130,20 @@ DECLINES = {
 """The provider's commonest words for why; the others mean little even to the bank's customer."""
 DECLINE_UNSAID = ("la banque n’a pas dit pourquoi", "the bank did not say why")
 CONFIRMED = ("Confirmation de la banque vérifiée", "Bank’s confirmation verified")
-TOLD = {
-    "payment_intent.payment_failed": ("Refus de la banque vérifié", "Bank’s refusal verified"),
-    "checkout.session.async_payment_failed": ("Refus de la banque vérifié", "Bank’s refusal verified"),
+REFUSED = ("Refus de la banque vérifié", "Bank’s refusal verified")
+REFUND = ("Message de remboursement vérifié", "Refund message verified")
+MESSAGE = ("Message du prestataire", "Provider’s message")
+VERIFIED = {
+    "checkout.session.completed": CONFIRMED,
+    "checkout.session.async_payment_succeeded": CONFIRMED,
+    "checkout.session.async_payment_failed": REFUSED,
     "checkout.session.expired": ("Fin de la page de paiement vérifiée", "End of the payment page verified"),
-    "refund.created": ("Message de remboursement vérifié", "Refund message verified"),
-    "refund.updated": ("Message de remboursement vérifié", "Refund message verified"),
+    "payment_intent.payment_failed": REFUSED,
+    "refund.created": REFUND,
+    "refund.updated": REFUND,
     "refund.failed": ("Échec du remboursement vérifié", "Failure of the refund verified"),
 }
-"""What a verified message of the provider says, where it is not that the payment was made."""
+"""What an applied message of the provider says, by its type."""
 OUTCOMES = {
     "ignored": ("rien à changer", "nothing to change"),
     "parked": ("mise de côté jusqu’à ce que sa place soit connue", "kept until its place is known"),
@@ -159,8 +164,7 @@ def _events(session: Session, donation: Donation, settlement: Settlement | None)
         times = (f"reçue {each.copies} fois, appliquée 1 fois", f"received {each.copies} times, applied once")
         applied = times if each.copies > 1 else None
         detail = applied if each.outcome == "applied" else OUTCOMES.get(each.outcome, each.outcome)
-        verified = TOLD.get(each.type, CONFIRMED)
-        titles = verified if each.outcome == "applied" else ("Message du prestataire", "Provider’s message")
+        titles = VERIFIED.get(each.type, MESSAGE) if each.outcome == "applied" else MESSAGE
         facts = {"event": each.event_id, "type": each.type, "source": each.source, "copies": each.copies}
         state = "bad" if each.outcome == "mismatch" else "warn" if each.outcome == "parked" else None
         yield _step(each.received_at, "provider_event", titles, detail, state=state, **facts)
