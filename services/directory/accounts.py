@@ -45,6 +45,7 @@ class AccountShown(Schema):
 
 class AccountsQuery(PageQuery):
     staff = fields.Boolean(load_default=False)
+    person_id = fields.UUID(load_default=None)
 
 
 class RightsWish(Schema):
@@ -88,8 +89,10 @@ class AccountThere(Conflict):
 @routes.arguments(AccountsQuery, location="query")
 @routes.response(200, paged(AccountShown))
 def index(query):
-    """Accounts by address; `staff=true` for those with any right."""
+    """Accounts by address; `staff=true` for those with any right, `person_id` for that of one person."""
     statement = select(Account).options(*WITH_GRANTS)
+    if query["person_id"]:
+        statement = statement.where(Account.person_id == query["person_id"])
     if query["staff"]:
         statement = statement.where(Account.grants.any())
     with Transaction() as session:

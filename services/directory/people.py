@@ -61,6 +61,7 @@ class PersonShown(PersonFound):
     class_year = fields.Integer(allow_none=True)
     degrees = fields.List(fields.Nested(DegreeShown))
     emails = fields.List(fields.Nested(EmailShown))
+    email = fields.String(allow_none=True, metadata={"description": "where they are written to"})
     permissions = fields.Function(
         lambda person: allowed(person.consents, informed=person.informed_at is not None),
         metadata={"type": "object", "additionalProperties": {"type": "boolean"}},

@@ -6,6 +6,7 @@ from services.directory import cards
 from services.directory.models import Degree, Email, Person
 
 LAST_LETTER = "\U0010ffff"
+WORDS_PARTED = 5
 
 
 def found(q: str, *, class_year: int | None = None) -> Select:
@@ -24,11 +25,29 @@ def found(q: str, *, class_year: int | None = None) -> Select:
 
 
 def _named(name: str):
-    """Ranges instead of LIKE, so that a prepared plan still walks the indexes."""
-    first = func.fold(name)
+    """The words as the beginning of a whole name, or some of one part and the others of another."""
     columns = (Person.family_first, Person.given_first, Person.birth_first)
-    ranges = (and_(column >= first, column < first.concat(LAST_LETTER)) for column in columns)
-    return and_(first != "", or_(*ranges))
+    whole = [_begins(column, name) for column in columns]
+    words = name.split()
+    parts = range(1, len(words)) if len(words) <= WORDS_PARTED else ()
+    return or_(*whole, *(_parted(" ".join(words[:at]), " ".join(words[at:])) for at in parts))
+
+
+def _parted(left: str, right: str):
+    """`cl du` and `du cl` are Claire Dupont, whether she is or was born a Dupont."""
+    given = {words: _begins(Person.given_first, words) for words in (left, right)}
+    pairs = [
+        and_(_begins(family, one), given[other])
+        for family in (Person.family_first, Person.birth_first)
+        for one, other in ((left, right), (right, left))
+    ]
+    return or_(*pairs)
+
+
+def _begins(column, words: str):
+    """Ranges instead of LIKE, so that a prepared plan still walks the indexes."""
+    first = func.fold(words)
+    return and_(first != "", column >= first, column < first.concat(LAST_LETTER))
 
 
 def _is_year(word: str) -> bool:

@@ -101,18 +101,20 @@ def owner(session: Session, email: str) -> Person | None:
 def may_open(session: Session, person_id: uuid.UUID, email: str) -> bool:
     """Whether a link sent to `email` may sign this person in.
 
-    Staff and imports write addresses down: one of these opens a first account, never one that is there.
+    Staff and imports write addresses down: one of these opens a first account, never one that is there, and
+    nothing once it was corrected or removed.
     """
-    proved = select(Email.id).where(
-        Email.person_id == person_id, Email.address == email, Email.verified_at.is_not(None)
-    )
+    held = select(Email.id).where(Email.person_id == person_id, Email.address == email)
+    proved = held.where(Email.verified_at.is_not(None))
+    owned = select(Account.id).where(Account.person_id == person_id, Account.email == email)
     closed = select(Account.id).where(
         Account.person_id == person_id,
         Account.disabled_at.is_not(None)
         | Account.id.in_(select(Grant.account_id))
         | ((Account.email != email) & ~proved.exists()),
     )
-    return session.scalar(closed) is None
+    still_theirs = select(held.exists() | owned.exists())
+    return session.scalar(closed) is None and bool(session.scalar(still_theirs))
 
 
 def issue(

@@ -69,6 +69,16 @@ def test_a_name_is_found_however_it_is_typed(session, q):
     assert names(session, q) == ([] if q == "daubigne" else ["Zoë"])
 
 
+@pytest.mark.parametrize(
+    "q", ["zo ngu", "zoe nguyen", "NGU zo", "d’au zo", "zo daub", "zo d aub", "zoe d'aubigné 2009"]
+)
+def test_first_letters_in_any_order_find_a_name_in_use_or_of_birth(session, q):
+    add(session)
+    add(session, given_name="Zoran", family_name="Ngata", birth_name=None, degrees=[])
+
+    assert names(session, q) == ([] if q == "zo daub" else ["Zoë"])
+
+
 def test_letters_of_other_languages_are_folded(session):
     add(session, given_name="Łukasz", family_name="Yılmaz", birth_name=None)
     add(session, given_name="Ængus", family_name="Şimşek", birth_name=None)

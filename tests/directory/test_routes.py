@@ -5,7 +5,7 @@ import io
 import pytest
 from sqlalchemy import text
 
-from services.directory import import_runs, people, settings, trail
+from services.directory import cards, contacts, import_runs, people, settings, trail
 from services.directory.models import Transaction
 from shared import audit
 from tests.directory.conftest import NOW, said, signed_in
@@ -227,6 +227,57 @@ def test_addresses_are_added_and_removed_but_not_the_one_that_signs_in(client, t
     assert client.delete(f"{emails}/{added.json['id']}", headers=headers).status_code == 404
 
 
+def correct(client, headers, person_id, address, email_id=None):
+    shown = client.get(f"{BASE}/people/{person_id}", headers=headers).json
+    email_id = email_id or shown["emails"][0]["id"]
+    where = f"{BASE}/people/{person_id}/emails/{email_id}"
+    return client.patch(where, json={"address": address}, headers=headers)
+
+
+def test_a_corrected_address_is_told_at_once_and_is_not_verified(client, told, zoe):
+    officer, headers = signed_in(told, "people.manage", "people.read")
+    with Transaction() as session:
+        contacts.verify(session, cards.whole(session, zoe), "zoe@example.org", at=NOW)
+
+    corrected = correct(client, headers, zoe, "Zoe.Petit@Example.org").json
+    same = correct(client, headers, zoe, "zoe.petit@example.org").json
+
+    assert (corrected["address"], corrected["source"]) == ("zoe.petit@example.org", "staff")
+    assert corrected["verified_at"] is None and same == corrected
+    with Transaction() as session:
+        cards_told = [card for card in said(session, "person.card") if card["key"] == str(zoe)]
+        detail = session.scalar(text("select detail from audit_details order by number desc limit 1"))
+    assert [(card["version"], card["email"], card["verified"]) for card in cards_told][1:] == [
+        (2, "zoe.petit@example.org", [])
+    ]
+    corrections = [entry for entry in trail_of(zoe) if entry[0] == "email.corrected"]
+    assert corrections == [("email.corrected", ["emails"], None, officer)]
+    assert "zoe@example.org" in str(detail)
+
+
+def test_an_address_is_not_corrected_into_one_that_is_held_or_proved(client, told, zoe):
+    other, _ = signed_in(told)
+    _, headers = signed_in(told, "people.manage", "people.read")
+    client.post(f"{BASE}/people/{zoe}/emails", json={"address": "z@example.org"}, headers=headers)
+
+    answers = {
+        "held": correct(client, headers, zoe, "z@example.org"),
+        "proved": correct(client, headers, zoe, f"{other}@example.org"),
+        "signs in": correct(client, headers, other, "new@example.org"),
+        "unknown": correct(client, headers, zoe, "new@example.org", email_id=other),
+        "none": correct(client, headers, zoe, "no address"),
+    }
+
+    assert {name: answer.json["code"] for name, answer in answers.items()} == {
+        "held": "email_held",
+        "proved": "email_of_another",
+        "signs in": "email_signs_in",
+        "unknown": "not_found",
+        "none": "fields_refused",
+    }
+    assert client.get(f"{BASE}/people/{zoe}", headers=headers).json["email"] == "zoe@example.org"
+
+
 def test_classes_count_people_and_who_can_be_reached(client, officer, zoe):
     with Transaction() as session:
         two = [{"programme": "Droit", "class_year": 2009}, {"programme": "MIAGE", "class_year": 2011}]
@@ -329,6 +380,8 @@ def test_rights_are_given_over_http_by_who_holds_them(client, told, zoe):
     _, hers = signed_in(told, person_id=zoe)
     listed = client.get(f"{BASE}/accounts", headers=headers).json["items"]
     account = next(each["id"] for each in listed if each["person_id"] == str(zoe))
+    hers_alone = client.get(f"{BASE}/accounts?person_id={zoe}", headers=headers).json["items"]
+    assert [each["id"] for each in hers_alone] == [account]
 
     given = client.put(f"{BASE}/accounts/{account}/rights", json={"rights": ["people.read"]}, headers=headers)
     unknown = client.put(f"{BASE}/accounts/{account}/rights", json={"rights": ["all"]}, headers=headers)

@@ -777,3 +777,16 @@ def test_the_door_does_the_same_work_for_every_address(client):
 
     assert len(work["nobody@example.org"]) > 1
     assert work["zoe@example.org"] == work["claims@example.org"] == work["nobody@example.org"]
+
+
+@pytest.mark.parametrize("act", ["correct", "remove"])
+def test_a_link_sent_to_an_address_that_staff_took_away_opens_nothing(session, act):
+    from services.directory import contacts
+
+    person = a_person(session)
+    secret = a_link(session)
+    new = {"address": "zoe.petit@example.org"} if act == "correct" else {}
+    getattr(contacts, act)(session, person.id, person.emails[0].id, by=None, at=NOW, **new)
+
+    assert refused(sessions.open_by_link, session, secret, at=NOW) == "sign_in_refused"
+    assert a_link(session) is None
