@@ -23,11 +23,12 @@ queued as (
   select uuidv7(), s.id, c.position, cast(:party_id as uuid), cast(:correlation_id as uuid),
     cast(:at as timestamptz), cast(:at as timestamptz)
   from change c cross join subscriptions s
-  where s.active and s.deleted_at is null and s.created_at <= :occurred_at
+  where s.deleted_at is null and s.created_at <= :occurred_at
     and s.types && cast(:types as text[]))
 select position from change
 """)
-"""The lock is held while a position is taken: for each party, positions are in the order of commits."""
+"""The lock is held while a position is taken: for each party, positions are in the order of commits. A
+paused subscription is queued for too: what it missed leaves when it goes on."""
 
 
 def record(

@@ -104,10 +104,19 @@ def _tell(session: Session, email: Email, *, at: datetime) -> None:
         kind="email_sent",
         source="notify",
         at=at,
-        words={"fr": f"Courriel envoyé\u00a0: {email.subject}", "en": f"Email sent: {email.subject}"},
+        words=_words(email),
         correlation_id=email.correlation_id,
         ref=str(email.id),
     )
+
+
+def _words(email: Email) -> dict[str, str]:
+    if email.resend_of is None:
+        return {"fr": f"Courriel envoyé\u00a0: {email.subject}", "en": f"Email sent: {email.subject}"}
+    return {
+        "fr": f"Courriel renvoyé par l’équipe\u00a0: {email.subject}",
+        "en": f"Email sent again by the office: {email.subject}",
+    }
 
 
 def forget_secrets(session: Session, *, at: datetime) -> int:

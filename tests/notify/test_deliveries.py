@@ -72,6 +72,23 @@ def _run_dry(clock):
     raise AssertionError(f"{_waiting()} deliveries still wait")
 
 
+def test_what_changes_while_a_partner_is_paused_waits_and_leaves_when_it_goes_on(demo):
+    message = facts.settled()
+    with Partner() as partner:
+        one = _subscribe(partner, demo)
+        _switch(one, active=False)
+        _settle(demo, message)
+
+        assert (_push(Clock()), _waiting()) == (0, 1)
+        _switch(one, active=True)
+        assert (_push(Clock()), _waiting()) == (1, 0)
+
+
+def _switch(subscription_id, *, active):
+    with Transaction() as session:
+        session.get_one(Subscription, subscription_id).active = active
+
+
 def test_a_gift_reaches_the_partner_signed_and_as_a_state(demo):
     message = facts.settled()
     with Partner() as partner:

@@ -8,7 +8,7 @@ from sqlalchemy import select, text, update
 from services.notify import accounts, gifts, recipients, sendings, subscriptions, timelines
 from services.notify.app import create_app
 from services.notify.mailer import NEVER, SENT, Outcome
-from services.notify.models import Delivery, Email, Subscription, Transaction
+from services.notify.models import Delivery, Email, Subscription, TimelineEntry, Transaction
 from shared.db import uuid7
 from tests.notify.conftest import told
 from tests.notify.test_sendings import _link
@@ -95,6 +95,13 @@ def test_a_resend_is_a_new_email_once_while_it_is_on_its_way(client, staff, sett
     assert one.json["header_id"] != first.header_id and one.json["html"] == first.html
     with Transaction() as session:
         copy = session.get_one(Email, UUID(one.json["id"]))
+        sendings.claim(session, at=copy.created_at)
+        sendings.conclude(session, copy.id, attempt=1, outcome=Outcome(SENT, 250), at=copy.created_at)
+        told = session.execute(select(TimelineEntry.text_en).where(TimelineEntry.kind == "email_sent"))
+        assert sorted(line.partition(":")[0] for line in told.scalars()) == [
+            "Email sent",
+            "Email sent again by the office",
+        ]
     assert copy.copy == 1 and sendings.outgoing(copy, settings).text.count("0199.mac") == 1
 
 
