@@ -77,6 +77,7 @@ class World:
         self.campaigns = [campaign()]
         self.wall = wall()
         self.people = {}
+        self.accounts = []
         self.sessions = {}
         self.donations = {}
         self.by_key = {}
@@ -87,6 +88,16 @@ class World:
         self.claims = {}
         self.links_sent = []
         self.next_problem = None
+
+    def directory_of(self, person):
+        """The directory holds this one person, who has an account and confirmed their address."""
+        email = {"id": str(uuid.uuid4()), "address": "claire.lemoine@example.org", "source": "person"}
+        email |= {"verified_at": datetime.now(UTC).isoformat(), "lost_at": None}
+        more = {"civil_given_name": person["given_name"], "preferred_name": None, "birth_name": "Dupont"}
+        more |= {"emails": [email], "email": email["address"], "city": None, "school_id": None, "version": 1}
+        self.people[person["id"]] = person | more
+        opened = {"opened_at": datetime.now(UTC).isoformat(), "disabled_at": None, "rights": []}
+        self.accounts = [{"id": str(uuid.uuid4()), "email": email["address"], **opened}]
 
     def sign_in(self, person, rights=()):
         """An open session of `person`; returns the cookie's value."""
@@ -198,9 +209,7 @@ def show_wall(self, world, query, body, name):
 
 def donate(self, world, query, body):
     key = self.headers.get("Idempotency-Key")
-    if world.next_problem:
-        raised, world.next_problem = world.next_problem, None
-        raise raised
+    refused_once(world)
     if not key:
         raise problem(400, "key_missing")
     if key in world.by_key:
@@ -345,6 +354,49 @@ def confirm_authenticator(self, world, query, body):
     raise Answer(201, {"recovery_codes": ["abcd-efgh", "ijkl-mnop", "qrst-uvwx", "2345-6789"]})
 
 
+def refused_once(world):
+    """Answer with the problem that the test has put there, once."""
+    if world.next_problem:
+        raised, world.next_problem = world.next_problem, None
+        raise raised
+
+
+def list_people(self, world, query, body):
+    return {"items": list(world.people.values()), "next": None}
+
+
+def show_person(self, world, query, body, person_id):
+    return world.people.get(person_id) or {}
+
+
+def change_person(self, world, query, body, person_id):
+    refused_once(world)
+    person = world.people[person_id]
+    differs = any(person.get(name) != value for name, value in body.items())
+    world.people[person_id] = person | body | {"version": person["version"] + differs}
+    return world.people[person_id]
+
+
+def correct_email(self, world, query, body, person_id, email_id):
+    refused_once(world)
+    email = next(each for each in world.people[person_id]["emails"] if each["id"] == email_id)
+    email |= {**body, "source": "staff", "verified_at": None}
+    return email
+
+
+def list_accounts(self, world, query, body):
+    return {"items": world.accounts, "next": None}
+
+
+def close_account(self, world, query, body, account_id):
+    refused_once(world)
+    raise Answer(204)
+
+
+def story(self, world, query, body, person_id):
+    return {"items": [], "next": None}
+
+
 G, D, ID = "/api/v1/giving", "/api/v1/directory", "([^/]+)"
 ROUTES = [
     ("GET", f"{G}/campaigns", list_campaigns),
@@ -362,6 +414,13 @@ ROUTES = [
     ("GET", f"{D}/sessions", my_sessions),
     ("POST", f"{D}/tokens", exchange),
     ("GET", f"{D}/people/me", me),
+    ("GET", f"{D}/people", list_people),
+    ("GET", f"{D}/people/{ID}", show_person),
+    ("PATCH", f"{D}/people/{ID}", change_person),
+    ("PATCH", f"{D}/people/{ID}/emails/{ID}", correct_email),
+    ("GET", f"{D}/accounts", list_accounts),
+    ("POST", f"{D}/accounts/{ID}/(?:disablings|reopenings)", close_account),
+    ("GET", f"/api/v1/notify/timelines/{ID}", story),
     ("PUT", f"{D}/accounts/me/password", set_password),
     ("POST", f"{D}/accounts/me/authenticator", begin_authenticator),
     ("POST", f"{D}/accounts/me/authenticator/confirmations", confirm_authenticator),

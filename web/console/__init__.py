@@ -8,7 +8,9 @@ from flask import Blueprint, abort, request
 
 from web import session
 from web.console import (
+    accounts,
     campaigns,
+    contacts,
     emails,
     gifts,
     home,
@@ -24,6 +26,7 @@ from web.console import (
 pages = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
 pages.add_app_template_filter(times.clock)
 pages.add_app_template_filter(times.is_fresh)
+pages.add_app_template_filter(integrations.host)
 
 
 @pages.before_request
@@ -52,5 +55,7 @@ def around():
     return {} if request.headers.get("HX-Request") else {"menu": shell.menu, "waiting": shell.waiting}
 
 
-for noun in (home, campaigns, gifts, reconciliation, people, emails, imports, integrations, system):
+GIFTS = (home, campaigns, gifts, reconciliation)
+NETWORK = (people, contacts, accounts, emails)
+for noun in (*GIFTS, *NETWORK, imports, integrations, system):
     pages.register_blueprint(noun.routes)

@@ -49,9 +49,10 @@ def resend(email_id: str):
         if problem.status not in {409, 422}:
             raise
         return then(
-            _("Not sent again: %(why)s", why=problem.detail),
+            _("Not sent again: there is no address to write to, or what it says no longer holds."),
             "console.emails.show",
             email_id=email_id,
             kind="bad",
         )
-    return then(_("Queued once more."), "console.emails.show", email_id=again["id"])
+    said = _("On its way again to %(to)s. Their story and the trail keep it.", to=again["to_address"])
+    return then(said, "console.emails.show", email_id=again["id"])

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request
 from flask_babel import gettext as _
 
-from web import clients
+from web import clients, session
 from web.clients import Problem, ServiceDown, segment
 from web.console.shell import then, tried
 from web.console.times import span
@@ -46,8 +46,10 @@ def export():
 @routes.get("/<donation_id>")
 def show(donation_id: str):
     """One gift: its path, its money, its donor."""
-    gift = clients.giving().get(f"/donations/{segment(donation_id)}")
-    return render_template("console/gift.html", gift=gift, path=_path(donation_id))
+    gift, emails = clients.giving().get(f"/donations/{segment(donation_id)}"), None
+    if session.visitor().may("mailings.read"):
+        emails = tried(clients.notify().get, "/emails", correlation_id=gift["id"], limit=20)
+    return render_template("console/gift.html", gift=gift, path=_path(donation_id), emails=emails)
 
 
 @routes.get("/<donation_id>/path")

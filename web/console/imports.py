@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from web import clients
 from web.clients import Problem, segment
 from web.console.shell import then
+from web.languages import language
 
 routes = Blueprint("imports", __name__, url_prefix="/imports")
 
@@ -68,7 +69,8 @@ def confirm(import_id: str):
 @routes.get("/<import_id>/refused.csv")
 def refused(import_id: str):
     """The refused rows with their reasons, to mend and import again."""
-    answer = clients.directory().raw("GET", f"/imports/{segment(import_id)}/refusals.csv", timeout_s=30)
+    path, words = f"/imports/{segment(import_id)}/refusals.csv", {"locale": language()}
+    answer = clients.directory().raw("GET", path, params=words, timeout_s=30)
     if answer.status_code != 200:
         raise Problem("directory", answer.status_code, {})
     file = Response(answer.content, content_type="text/csv; charset=utf-8")

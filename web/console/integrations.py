@@ -1,5 +1,7 @@
 """Connections: the outside addresses that are told, signed, what changes about a person or a gift."""
 
+from urllib.parse import urlsplit
+
 from flask import Blueprint, render_template, request
 from flask_babel import gettext as _
 
@@ -27,7 +29,7 @@ def create():
     except Problem as problem:
         if problem.status not in {409, 422}:
             raise
-        form.errors |= problem.fields or {"url": problem.detail}
+        form.refuse("url", _refusal(problem))
         return _list(form), problem.status
     return _list(Filled(), fresh=made)
 
@@ -39,7 +41,9 @@ def show(subscription_id: str):
         "/deliveries", subscription_id=subscription_id, after=request.args.get("after"), limit=50
     )
     subscription = clients.notify().get(f"/subscriptions/{segment(subscription_id)}")
-    return render_template("console/integration.html", subscription=subscription, deliveries=deliveries)
+    return render_template(
+        "console/integration.html", subscription=subscription, deliveries=deliveries, causes=_causes()
+    )
 
 
 @routes.post("/<subscription_id>/active")
@@ -67,6 +71,32 @@ def retry(delivery_id: str):
     clients.notify().post(f"/deliveries/{segment(delivery_id)}/retries", {}, key=request.form["key"])
     back = request.form.get("subscription_id", "")
     return then(_("Trying again now."), "console.integrations.show", subscription_id=back)
+
+
+def _causes() -> dict[str, str]:
+    """What a tool was told, in the school's words, by the message that led to it."""
+    return {
+        "person.card": _("A person’s record changed"),
+        "person.erased": _("A person was erased"),
+        "account.opened": _("A person opened their account"),
+        "donation.settled": _("A gift was received"),
+        "donation.refunded": _("A gift was given back"),
+        "donation.failed": _("A gift was not completed"),
+        "donor.attached": _("A guest’s gifts joined their record"),
+    }
+
+
+def _refusal(problem: Problem) -> str:
+    known = {
+        "address_needs_tls": _("What is sent there is personal: the address must start with https://."),
+        "address_refused": _("This address cannot be reached from the internet. Ask for a public one."),
+    }
+    return known.get(problem.code) or _("This is not the address of a tool.")
+
+
+def host(url: str) -> str:
+    """The name of the machine behind an address, which people recognise."""
+    return urlsplit(url).netloc.rpartition("@")[2] or url
 
 
 def _list(form: Filled, *, fresh: dict | None = None) -> str:

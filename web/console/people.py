@@ -10,7 +10,8 @@ from web.ui.forms import Filled
 
 routes = Blueprint("people", __name__, url_prefix="/people")
 
-EDITED = ("given_name", "family_name", "birth_name", "city")
+NAMES = ("civil_given_name", "preferred_name", "family_name", "birth_name")
+EDITED = (*NAMES, "city", "locale")
 
 
 @routes.get("/")
@@ -24,41 +25,45 @@ def listed():
 @routes.get("/<person_id>")
 def show(person_id: str):
     """One person: facts, and their story across the services."""
-    return _page(person_id, Filled())
+    return page(person_id)
 
 
 @routes.post("/<person_id>")
 def change(person_id: str):
     """Correct what is known of them."""
     form = Filled(request.form)
-    wish = {name: form.value(name) or None for name in EDITED}
+    wish = {name: form.value(name) or None for name in EDITED if name in form.values}
     try:
-        clients.directory().patch(f"/people/{segment(person_id)}", wish)
+        changed = clients.directory().patch(f"/people/{segment(person_id)}", wish)
     except Problem as problem:
         if problem.status not in {409, 422}:
             raise
         form.errors |= problem.fields
         form.alert = "" if problem.fields else problem.detail
-        return _page(person_id, form), problem.status
-    return then(
-        _("Saved. The other services know within a second."), "console.people.show", person_id=person_id
-    )
+        return page(person_id, facts=form), problem.status
+    said = _("Saved. Emails, gifts and connected tools follow within seconds.")
+    if str(changed["version"]) == form.value("version"):
+        said = _("Nothing was different, so nothing was changed.")
+    return then(said, "console.people.show", person_id=person_id)
 
 
-def _page(person_id: str, form: Filled) -> str:
+def page(person_id: str, *, facts: Filled | None = None, address: Filled | None = None) -> str:
+    """The page of a person; `facts` and `address` are the forms that were refused, if one was."""
     may, where = session.visitor().may, segment(person_id)
     person = clients.directory().get(f"/people/{where}")
-    story = tried(clients.notify().get, f"/timelines/{where}", after=request.args.get("after"), limit=50)
-    gifts = None
+    gifts = account = None
     if may("giving.read"):
         gifts = tried(clients.giving().get, "/donations", party_id=person_id, limit=20)
-    degrees = [f"{each['programme']} {each['class_year']}" for each in person.get("degrees", ())]
+    if may("rights.manage"):
+        account = tried(clients.directory().get, "/accounts", person_id=person_id)
     return render_template(
         "console/person.html",
         person=person,
-        degree_lines=degrees,
-        story=story,
+        degree_lines=[f"{each['programme']} {each['class_year']}" for each in person.get("degrees", ())],
+        story=tried(clients.notify().get, f"/timelines/{where}", after=request.args.get("after"), limit=50),
         gifts=gifts,
-        form=form,
+        account=account,
+        facts=facts or Filled(),
+        address=address or Filled(),
         may=may,
     )

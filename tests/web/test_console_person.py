@@ -1,0 +1,88 @@
+"""The page of a person in the console: what staff correct there, and what they are told of it."""
+
+import pytest
+
+from tests.web.fake_services import PERSON, problem
+
+OFFICER = PERSON | {"id": "0198f000-0000-7000-8000-000000000009", "given_name": "Hélène"}
+RIGHTS = ["people.read", "people.manage", "rights.manage"]
+PAGE = f"/console/people/{PERSON['id']}"
+
+
+@pytest.fixture
+def officer(browser, world):
+    world.directory_of(PERSON)
+    return browser.hold(world.sign_in(OFFICER, RIGHTS))
+
+
+def asked(world, method):
+    return [(path.rpartition("/directory")[2], body) for verb, path, body, _ in world.asked if verb == method]
+
+
+def told_after(browser, answer):
+    assert answer.status_code == 303, answer.text
+    return browser.get(answer.headers["Location"]).text
+
+
+def test_a_corrected_address_is_said_to_be_unconfirmed(officer, world):
+    email = world.people[PERSON["id"]]["emails"][0]
+
+    answer = officer.post(f"{PAGE}/emails/{email['id']}", {"address": "claire.l@example.org"})
+
+    path = f"/people/{PERSON['id']}/emails/{email['id']}"
+    assert asked(world, "PATCH") == [(path, {"address": "claire.l@example.org"})]
+    assert "L’adresse est corrigée. Elle compte comme non confirmée" in told_after(officer, answer)
+
+
+def test_a_refused_address_is_explained_beside_what_was_typed(officer, world):
+    email = world.people[PERSON["id"]]["emails"][0]
+    world.next_problem = problem(409, "email_of_another")
+
+    answer = officer.post(f"{PAGE}/emails/{email['id']}", {"address": "taken@example.org"})
+
+    assert answer.status_code == 409
+    assert "Une autre personne a confirmé que cette adresse est la sienne" in answer.text
+    assert 'value="taken@example.org"' in answer.text
+
+
+def test_names_and_language_are_corrected_together(officer, world):
+    form = {"civil_given_name": "Claire", "preferred_name": "", "family_name": "Petit", "locale": "en"}
+
+    answer = officer.post(PAGE, form | {"version": "1"})
+
+    wish = {"civil_given_name": "Claire", "preferred_name": None, "family_name": "Petit", "locale": "en"}
+    assert asked(world, "PATCH") == [(f"/people/{PERSON['id']}", wish)]
+    assert "Enregistré." in told_after(officer, answer)
+
+
+def test_saving_without_a_change_says_so(officer):
+    answer = officer.post(PAGE, {"family_name": PERSON["family_name"], "version": "1"})
+
+    assert "Rien n’était différent" in told_after(officer, answer)
+
+
+@pytest.mark.parametrize(("act", "sentence"), [("close", "Le compte est fermé"), ("reopen", "rouvert")])
+def test_an_account_is_closed_and_opened_again(officer, world, act, sentence):
+    answer = officer.post(f"{PAGE}/account/{act}")
+
+    route = {"close": "disablings", "reopen": "reopenings"}[act]
+    assert (f"/accounts/{world.accounts[0]['id']}/{route}", None) in asked(world, "POST")
+    assert sentence in told_after(officer, answer)
+
+
+def test_an_account_with_more_rights_than_ones_own_stays_open(officer, world):
+    world.next_problem = problem(403, "rights_beyond_own")
+
+    answer = officer.post(f"{PAGE}/account/close")
+
+    assert "Ce compte a des droits que vous n’avez pas" in told_after(officer, answer)
+
+
+def test_who_may_only_read_is_shown_no_form(browser, world):
+    world.directory_of(PERSON)
+    reader = browser.hold(world.sign_in(OFFICER, ["people.read"]))
+
+    page = reader.get(PAGE).text
+
+    assert "confirmée par son titulaire" in page
+    assert "Corriger" not in page and "Fermer le compte" not in page
