@@ -9,7 +9,11 @@
     if (!answer || !answer.ok) return;
     kept.innerHTML = await answer.text();
     const unpaid = kept.querySelector("[data-unpaid]");
-    if (unpaid) unpaid.scrollIntoView({ block: "center" });
+    if (!unpaid) return;
+    unpaid.scrollIntoView({ block: "center" });
+    document.querySelectorAll("#what-is-wrong, #give .wrong-text").forEach((each) => each.remove());
+    document.querySelectorAll("#give .wrong").forEach((each) => each.classList.remove("wrong"));
+    document.querySelectorAll("#give [aria-invalid]").forEach((each) => each.removeAttribute("aria-invalid"));
   });
 })();
 
