@@ -8,6 +8,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 STORY = {
     "fr": "Le fonds de bourses verse, pendant dix mois, de quoi tenir : le loyer, les livres,"
@@ -20,7 +21,7 @@ STORY = {
 
 def campaign(slug="bourses-2026", **changes):
     """One campaign as giving tells it."""
-    today = datetime.now(UTC).date()
+    today = datetime.now(ZoneInfo("Europe/Paris")).date()
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, slug)),
         "slug": slug,
