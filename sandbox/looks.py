@@ -1,6 +1,5 @@
 """How the sandbox's pages look and speak: language, words, headers."""
 
-import re
 import time
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from flask import Response, g, render_template, request
 
 from sandbox.words import WORDS
 from shared import i18n
+from shared.typography import french
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -27,13 +27,7 @@ def language() -> str:
 def word(name: str, **values: Any) -> str:
     """The words called `name` in the page's language."""
     said = WORDS[name][0 if g.language == "fr" else 1].format(**values)
-    return _typeset(said) if g.language == "fr" else said
-
-
-def _typeset(french: str) -> str:
-    """No line ends before a colon or inside guillemets: their spaces do not break."""
-    whole = re.sub(r" (?=[:»])|(?<=«) ", "\N{NO-BREAK SPACE}", french)
-    return re.sub(" (?=[?!;])", "\N{NARROW NO-BREAK SPACE}", whole)
+    return french(said) if g.language == "fr" else said
 
 
 def page(

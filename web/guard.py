@@ -31,8 +31,10 @@ ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+ONLY_HTTPS = "max-age=31536000"
 
 
 def protect(app: Flask) -> None:
@@ -109,6 +111,8 @@ def _visitor_id() -> str:
 def _put_headers(answer):
     for name, value in ALWAYS.items():
         answer.headers.setdefault(name, value)
+    if current_app.extensions["settings"].public_url.startswith("https://"):
+        answer.headers["Strict-Transport-Security"] = ONLY_HTTPS
     answer.headers.setdefault("Referrer-Policy", "same-origin")
     if answer.mimetype == "text/html":
         answer.headers["Content-Security-Policy"] = _content_policy()

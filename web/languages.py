@@ -4,7 +4,6 @@ Sources are English sentences; `words/fr.po` files are read straight at start, s
 is ever out of step with what a translator wrote.
 """
 
-import re
 from functools import cache, cached_property
 from io import BytesIO
 from pathlib import Path
@@ -16,23 +15,10 @@ from flask import Flask, g, redirect, request
 from flask_babel import Babel, Domain, get_locale
 
 from shared.i18n import LOCALES as LANGUAGES
+from shared.typography import french
 
 COOKIE = "lang"
 A_YEAR_S = 365 * 24 * 3600
-NARROW, WIDE = "\u202f", "\u00a0"
-
-
-def french(text: str) -> str:
-    """Put the spaces and apostrophes that French readers expect into plainly typed text.
-
-    A narrow no-break space before ? ! ; : and inside quotes; figures are never parted from their unit.
-    Addresses (`https://…`), times (`10:42`) and tags are left alone.
-    """
-    text = re.sub(r"(?<=\w)'(?=[\w<])", "’", text)
-    text = re.sub(r"(?<=\S) (?=[?!;:»])", NARROW, text)
-    text = re.sub(r"« ", f"«{NARROW}", text)
-    text = re.sub(r"(?<=\d) (?=[€%])", WIDE, text)
-    return re.sub(r"(?<=\d) (?=\d{3}\b)", NARROW, text)
 
 
 def typo(text: str | None) -> str:

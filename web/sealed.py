@@ -18,7 +18,8 @@ GOOD_FOR_S = 300
 
 def seal(known: dict[str, Any]) -> str:
     """`known`, for this browser alone."""
-    content = json.dumps({**known, "until": int(time.time()) + GOOD_FOR_S}).encode()
+    until = int(time.time()) + GOOD_FOR_S
+    content = json.dumps({**known, "until": until}, ensure_ascii=False).encode("utf-8", "replace")
     key = OctKey.import_key(guard.sealing_key())
     return jwe.encrypt_compact({"alg": "dir", "enc": "A256GCM"}, content, key)
 

@@ -11,6 +11,7 @@ from deploy.local.postgres import Postgres
 from deploy.local.settings import SERVICES, LocalSettings
 
 ROOT = Path(__file__).parent.parent.parent
+LOOPBACK = "127.0.0.1"
 OFFSETS = {
     "gateway": 0, "web": 1, "live": 2, "directory": 3, "events": 4, "giving": 5, "notify": 6,
     "sandbox": 7, "mail": 8, "broker": 9, "postgres": 10,
@@ -160,12 +161,17 @@ class Layout:
         parts = {"WEB": "web", "WEB_LIVE": "live", **{s.upper(): s for s in SERVICES}, "SANDBOX": "sandbox"}
         return {
             "GATEWAY_ADDRESS": f"http://:{self.port('gateway')}",
-            "GATEWAY_BIND": self.settings.host,
+            "GATEWAY_BIND": self._gateway_bind(),
             "XDG_DATA_HOME": str(self.folder.caddy),
             "XDG_CONFIG_HOME": str(self.folder.caddy),
             **{name: f"127.0.0.1:{self.port(part)}" for name, part in parts.items()},
             **({"GATEWAY_EXTRA": "sandbox.caddy"} if self.sandbox else {}),
         }
+
+    def _gateway_bind(self) -> str:
+        """Where the gateway listens: on this machine always, since the parts reach each other through it."""
+        host = self.settings.host
+        return host if host in ("0.0.0.0", LOOPBACK, "localhost") else f"{host} {LOOPBACK}"
 
     def _accounts(self) -> list[dict[str, object]]:
         """One provider account a legal entity; a Stripe account of one's own is the foundation's alone."""

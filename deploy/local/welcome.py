@@ -29,7 +29,8 @@ def say(layout: Layout, terminal: Terminal) -> None:
         terminal.line(line)
     if layout.settings.host not in {"127.0.0.1", "localhost", "::1"}:
         terminal.warn(
-            f"It listens on {layout.settings.host}; sign-in works only at {url}, since this is a demo."
+            f"It listens on {layout.settings.host}: others on the network see its pages. Signing in works"
+            f" only at {url}, since this is a demo; so do the mailbox, the one-time codes, all of /sandbox."
         )
     terminal.line("What happens is shown below. Ctrl-C stops everything; `make run` finds your data again.")
     terminal.line("")

@@ -17,13 +17,12 @@ from jinja2 import StrictUndefined
 from jinja2 import Template as Jinja
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from shared.typography import french
+
 LETTERS = Path(__file__).parent / "letters"
 NAMES = ("gift_received", "gift_failed", "gift_refunded", "sign_in_link")
 
-NARROW, WIDE = "\u202f", "\u00a0"
-"""No-break spaces: before ? ! ; a narrow one, before : and inside « » a wide one."""
-
-REFERENCE = {"fr": f"Référence{WIDE}:", "en": "Reference:"}
+REFERENCE = {"fr": french("Référence :"), "en": "Reference:"}
 
 _html = ImmutableSandboxedEnvironment(autoescape=True, undefined=StrictUndefined)
 _text = ImmutableSandboxedEnvironment(autoescape=False, undefined=StrictUndefined)
@@ -90,13 +89,6 @@ _FOOT = """
 because{% if reference %}
 {{ reference_label }} {{ reference }}{% endif %}
 """
-
-
-def french(words: str) -> str:
-    """French typography: the spaces that must not break. Jinja's own `!=` is left alone."""
-    words = re.sub(r" ([?;]|!(?!=))", rf"{NARROW}\1", words)
-    words = re.sub(r" :(?=\s|$)", f"{WIDE}:", words, flags=re.MULTILINE)
-    return words.replace("« ", f"«{WIDE}").replace(" »", f"{WIDE}»")
 
 
 def one_line(words: str) -> str:

@@ -24,6 +24,7 @@ SWITCHES = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+NO_ICON = '<link rel="icon" href="data:,">'
 HEIGHTS = {1360: 900, 360: 780}
 
 
@@ -213,7 +214,7 @@ def site_process():
     app.extensions["shared_answers"].fresh_s = 0
     app.extensions["shared_answers"].stale_s = 0
     app.add_url_rule(
-        "/sandbox/pay/<link>", "pay", lambda link: f"<title>Pay</title><h1>Pay</h1><p>{link}</p>"
+        "/sandbox/pay/<link>", "pay", lambda link: f"{NO_ICON}<title>Pay</title><h1>Pay</h1><p>{link}</p>"
     )
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield url, services

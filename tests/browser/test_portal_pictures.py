@@ -1,11 +1,9 @@
 """Every page of the portal in every look: accessible, no wider than its screen, silent, and photographed."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from tests.browser.conftest import LOOKS
-from tests.web.fake_services import PERSON, campaign
+from tests.web.fake_services import PERSON, campaign, my_gift
 
 pytestmark = pytest.mark.browser
 
@@ -47,20 +45,6 @@ def gift_of(world, status, **changes):
         **changes,
     }
     return f"/l/gift/{link}"
-
-
-def my_gift(status, amount):
-    """A gift in the list of mine."""
-    now = datetime.now(UTC).isoformat()
-    return {
-        "campaign": {"slug": "bourses-2026", "title": campaign()["title"]},
-        "status": status,
-        "amount_minor": amount,
-        "currency": "EUR",
-        "created_at": now,
-        "settled_at": now,
-        "link": "a.b",
-    }
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)

@@ -68,6 +68,12 @@ class Browser:
         sent["csrf"] = self.token() if csrf is None else csrf
         return self.client.post(path, base_url=HERE, data=sent, headers={**self.headers, **(headers or {})})
 
+    def corrected(self, path, data=None):
+        """Send a form that must be corrected, and see the page that it returns to."""
+        answer = self.post(path, data)
+        assert answer.status_code == 303 and "?form=" in answer.location, answer.location
+        return self.get(answer.location)
+
     def token(self):
         """What our pages put into their forms."""
         return re.search(r'"X-Csrf-Token": "(\w+)"', self.get("/legal").text)[1]

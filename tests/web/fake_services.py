@@ -8,6 +8,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 STORY = {
     "fr": "Le fonds de bourses verse, pendant dix mois, de quoi tenir : le loyer, les livres,"
@@ -20,7 +21,7 @@ STORY = {
 
 def campaign(slug="bourses-2026", **changes):
     """One campaign as giving tells it."""
-    today = datetime.now(UTC).date()
+    today = datetime.now(ZoneInfo("Europe/Paris")).date()
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, slug)),
         "slug": slug,
@@ -51,12 +52,28 @@ def campaign(slug="bourses-2026", **changes):
         "picture": "skyline",
         "entity": {
             "id": str(uuid.uuid4()),
+            "slug": "fondation",
             "name": "Fondation de l'université de Valmont",
             "can_issue_receipts": True,
         },
         "fund": {"id": str(uuid.uuid4()), "name": "Fonds de bourses"},
         "tax": {"rate_percent": 66, "ceiling_percent": 20},
     } | changes
+
+
+def my_gift(status, amount):
+    """A gift in the list of mine."""
+    now = datetime.now(UTC).isoformat()
+    return {
+        "id": str(uuid.uuid4()),
+        "campaign": {key: campaign()[key] for key in ("id", "slug", "title")},
+        "status": status,
+        "amount_minor": amount,
+        "currency": "EUR",
+        "created_at": now,
+        "settled_at": now,
+        "link": "a.b",
+    }
 
 
 def wall():
@@ -204,7 +221,7 @@ def total(self, world, query, body, name):
 
 def show_wall(self, world, query, body, name):
     find(world, name)
-    return {"items": world.wall, "next": None}
+    return {"items": world.wall}
 
 
 def donate(self, world, query, body):
@@ -241,7 +258,8 @@ def gift(self, world, query, body, link):
     if not found:
         raise problem(404, "link_not_found")
     about = find(world, found["campaign_id"])
-    return found | {
+    kept = {key: found[key] for key in ("id", "status", "amount_minor", "currency", "wall")}
+    return kept | {
         "campaign": {k: about[k] for k in ("id", "slug", "title")},
         "entity_name": about["entity"]["name"],
         "declined_at": found.get("declined_at"),
@@ -253,11 +271,11 @@ def gift(self, world, query, body, link):
 
 def put_wall(self, world, query, body, link):
     world.donations[link]["wall"] = body
-    return body
+    return gift(self, world, query, None, link)
 
 
 def retry(self, world, query, body, link):
-    return {"checkout_url": f"{world.public_url}/sandbox/pay/{link}"}
+    raise Answer(201, {"checkout_url": f"{world.public_url}/sandbox/pay/{link}"})
 
 
 def my_gifts(self, world, query, body):
@@ -287,7 +305,7 @@ def open_session(self, world, query, body):
 
 def exchange(self, world, query, body):
     secret, known = self.session(world)
-    return {"token": f"token-{secret}", "expires_in_s": 300, **known}
+    raise Answer(201, {"token": f"token-{secret}", "expires_in_s": 300, **known})
 
 
 def close_session(self, world, query, body):

@@ -15,6 +15,7 @@ from web.languages import language
 from web.portal import kept_gifts
 from web.session import visitor
 from web.ui.forms import Filled, key_of, looks_like_email, minor_units
+from web.ui.returns import send_back, sent_back
 from web.ui.writing import PARIS, money
 
 routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
@@ -23,12 +24,20 @@ LEAST_MINOR, MOST_MINOR = 100, 10_000_000
 WALL_LENGTH = 8
 OPENING_CHECKOUT_S = 20.0
 TRIES = 6
+TYPED = ("choice", "other", "given_name", "family_name", "email", "key")
 
 
 @routes.get("/<slug>")
 def show(slug):
     """The page of one campaign."""
-    return page(find(slug), Filled())
+    return page(find(slug), sent_back() or Filled())
+
+
+@routes.get("/<slug>/kept")
+def kept(slug):
+    """What became of the gifts begun in this browser; asked again on coming back from the bank's page."""
+    campaign = find(slug)
+    return render_template("portal/_kept.html", campaign=campaign, kept=kept_gifts.of_campaign(campaign))
 
 
 @routes.get("/<slug>/now/<locale>")
@@ -52,7 +61,7 @@ def give(slug):
     form = Filled(request.form)
     wish = read_wish(form, campaign)
     if not form.is_good:
-        return page(campaign, form), 422
+        return correct(campaign, form)
     try:
         donation = begin(wish, key=key_of(form.value("key"), wish))
     except clients.ServiceDown:
@@ -60,12 +69,17 @@ def give(slug):
             "Payments do not answer at the moment. Nothing was taken."
             " Try again in a minute: your answers are kept."
         )
-        return page(campaign, form), 503
+        return correct(campaign, form)
     except clients.Problem as problem:
         return refuse(campaign, form, problem)
-    page_of_gift = f"/l/gift/{donation['link']}#main"
+    page_of_gift = f"/l/gift/{donation['link']}"
     where = (donation["status"] == "pending" and donation["checkout_url"]) or page_of_gift
     return kept_gifts.keep(redirect(where, code=303), donation["link"])
+
+
+def correct(campaign, form):
+    """Back to the page, with what was typed and what is wrong with it."""
+    return send_back(f"/campaigns/{campaign['slug']}", form, keep=TYPED)
 
 
 def find(slug):
@@ -210,7 +224,7 @@ def refuse(campaign, form, problem):
             form.refuse("other" if name == "amount_minor" else name, sentences[name])
     if form.is_good:
         form.alert = whole_refusal(problem)
-    return page(campaign, form), problem.status
+    return correct(campaign, form)
 
 
 def whole_refusal(problem):

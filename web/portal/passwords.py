@@ -7,6 +7,7 @@ from web import clients
 from web.session import signed_in
 from web.ui.forms import Filled
 from web.ui.notices import say
+from web.ui.returns import send_back, sent_back
 
 routes = Blueprint("passwords", __name__, url_prefix="/my/password")
 
@@ -15,7 +16,7 @@ routes = Blueprint("passwords", __name__, url_prefix="/my/password")
 @signed_in
 def show():
     """The form."""
-    return page(Filled())
+    return render_template("portal/password.html", form=sent_back() or Filled())
 
 
 @routes.post("")
@@ -26,14 +27,14 @@ def change():
     typed = {name: request.form.get(name, "") for name in ("current_password", "password")}
     if not 12 <= len(typed["password"]) <= 128:
         form.refuse("password", _("A password has at least 12 characters."))
-        return page(form), 422
+        return send_back("/my/password", form)
     try:
         clients.directory().put("/accounts/me/password", typed)
     except clients.Problem as problem:
         if problem.status in {401, 429} or problem.status >= 500:
             raise
         refuse(form, problem)
-        return page(form), 422
+        return send_back("/my/password", form)
     return say(
         redirect("/my/account", code=303), _("Your password is changed. Other devices are signed out.")
     )
@@ -49,8 +50,3 @@ def refuse(form, problem):
     else:
         weak = _("This password is too easily guessed: take a longer or a more varied one.")
         form.refuse("password", weak)
-
-
-def page(form):
-    """The form, with what is wrong."""
-    return render_template("portal/password.html", form=form)

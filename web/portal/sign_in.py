@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, make_response, redirect, render_template, request
+from flask import Blueprint, g, make_response, redirect, render_template, request
 from flask_babel import gettext as _
 
 from web import clients, session
@@ -11,6 +11,7 @@ from web.sealed import seal, unseal
 from web.session import visitor
 from web.ui.forms import Filled, looks_like_email
 from web.ui.notices import say
+from web.ui.returns import send_back, sent_back
 
 routes = Blueprint("sign_in", __name__)
 BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrom": "Chrome", "Safari": "Safari"}
@@ -22,7 +23,7 @@ def show():
     """Both ways in; whoever is in already goes on."""
     if visitor().person:
         return redirect(after(request.args.get("next", "")), code=303)
-    return page(Filled({"next": request.args.get("next", "")}))
+    return page(sent_back() or Filled({"next": request.args.get("next", "")}))
 
 
 @routes.post("/sign-in")
@@ -31,7 +32,7 @@ def send_link():
     form = Filled(request.form)
     email = read_email(form)
     if not form.is_good:
-        return page(form), 422
+        return correct(form)
     wish = {"email": email, "locale": language()}
     if path := local_path(form.value("next")):
         wish["next"] = path
@@ -39,7 +40,16 @@ def send_link():
         clients.directory().post("/sign-in-links", wish, token=None)
     except (clients.Problem, clients.ServiceDown) as error:
         return trouble(form, error)
-    return render_template("portal/link_sent.html", email=email)
+    return send_back("/sign-in/sent", form, keep=["email"], at="main")
+
+
+@routes.get("/sign-in/sent")
+def sent():
+    """What to do now; the way in again, once this is forgotten."""
+    form = sent_back()
+    if form is None:
+        return redirect("/sign-in", code=303)
+    return render_template("portal/link_sent.html", email=form.value("email"))
 
 
 @routes.post("/sign-in/password")
@@ -50,7 +60,7 @@ def with_password():
     if not password:
         form.refuse("password", _("Write your password."))
     if not form.is_good:
-        return page(form, by_password=True), 422
+        return correct(form)
     return enter(form, {"email": email, "password": password})
 
 
@@ -61,7 +71,7 @@ def with_code():
     known = unseal(request.form.get("sealed", ""))
     if known is None:
         form.alert = _("This step took too long. Sign in again, please.")
-        return page(form, by_password=True), 422
+        return correct(form)
     code = "".join(form.value("totp").split())
     if not 6 <= len(code) <= 30:
         form.refuse("totp", _("The code has six digits; a recovery code is longer."))
@@ -106,7 +116,7 @@ def enter(form, known):
             return code_page(form, known), 422
         if problem.status == 401:
             form.alert = _("This address and this password do not go together.")
-            return page(form, by_password=True), 422
+            return correct(form)
         return trouble(form, problem)
     except clients.ServiceDown as down:
         return trouble(form, down)
@@ -124,13 +134,20 @@ def welcome(opened, where):
     return session.begin(answer, opened)
 
 
-def page(form, by_password=False):
+def page(form):
     """The sign-in page."""
+    by_password = form.value("by") == "password"
     return render_template("portal/sign_in.html", form=form, by_password=by_password)
+
+
+def correct(form):
+    """Back to the sign-in page, with what was typed but for secrets, and what is wrong with it."""
+    return send_back("/sign-in", form, keep=("email", "next", "by"))
 
 
 def code_page(form, known):
     """The page that asks for the code; what was given so far is sealed for this browser alone."""
+    g.page_address = "/sign-in"
     return private(render_template("portal/sign_in_code.html", form=form, sealed=seal(known)))
 
 
@@ -138,15 +155,15 @@ def trouble(form, error):
     """The directory cannot answer now, or was asked too often."""
     if isinstance(error, clients.Problem) and error.status == 422:
         form.refuse("email", _("This address looks incomplete, like name@example.org."))
-        return page(form), 422
+        return correct(form)
     if isinstance(error, clients.Problem) and error.status == 429:
         wait_min = max(1, round(error.retry_after_s / 60))
         form.alert = _("Too many tries. Wait %(minutes)s min, then try again.", minutes=wait_min)
-        return page(form, by_password="password" in request.form), 429
+        return correct(form)
     form.alert = _(
         "Signing in does not work at the moment. Try again in a minute. You can give without an account."
     )
-    return page(form, by_password="password" in request.form), 503
+    return correct(form)
 
 
 def device():

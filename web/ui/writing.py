@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from shared.money import CURRENCIES, format_money
+from shared.typography import NARROW
 from web.languages import language
 
 PARIS = get_timezone("Europe/Paris")
@@ -62,12 +63,8 @@ def percent(part: float, whole: float, digits: int = 0) -> str:
         return format_percent(0, locale=language())
     scale = 100 * 10**digits
     share = Decimal(int(Decimal(part) * scale // Decimal(whole))) / scale
-    pattern = "#,##0" + ("." + "0" * digits if digits else "") + _percent_sign()
+    pattern = "#,##0" + ("." + "0" * digits if digits else "") + (f"{NARROW}%" if language() == "fr" else "%")
     return format_percent(share, pattern, locale=language())
-
-
-def _percent_sign() -> str:
-    return "\u202f%" if language() == "fr" else "%"
 
 
 def day(when: str | date | datetime) -> str:

@@ -1,3 +1,22 @@
+// Back from the bank's page by the browser's button: what became of the gift is said anew, and brought into sight.
+(() => {
+  const kept = document.querySelector("#kept");
+  if (!kept) return;
+  addEventListener("pageshow", async (event) => {
+    const [arrival] = performance.getEntriesByType("navigation");
+    if (!event.persisted && !(arrival && arrival.type === "back_forward")) return;
+    const answer = await fetch(`${location.pathname}/kept`).catch(() => null);
+    if (!answer || !answer.ok) return;
+    kept.innerHTML = await answer.text();
+    const unpaid = kept.querySelector("[data-unpaid]");
+    if (!unpaid) return;
+    unpaid.scrollIntoView({ block: "center" });
+    document.querySelectorAll("#what-is-wrong, #give .wrong-text").forEach((each) => each.remove());
+    document.querySelectorAll("#give .wrong").forEach((each) => each.classList.remove("wrong"));
+    document.querySelectorAll("#give [aria-invalid]").forEach((each) => each.removeAttribute("aria-invalid"));
+  });
+})();
+
 // The giving form: the button and the cost follow the amount; nothing typed is lost by a change of language.
 (() => {
   const form = document.querySelector("[data-give]");

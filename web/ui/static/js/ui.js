@@ -28,6 +28,9 @@
   addEventListener("pageshow", (event) => event.persisted && wake());
   document.addEventListener("htmx:finally:request", (event) => wake(event.target.parentElement || document));
 
+  // The answer to a form: reloading or coming back to it opens a page instead of asking to send the form again.
+  if (document.body.dataset.here) history.replaceState(history.state, "", document.body.dataset.here);
+
   // What is wrong is read out first.
   const wrong = one("[data-focus]");
   if (wrong) wrong.focus();

@@ -1,0 +1,24 @@
+"""French typography: the spaces that must not break and the apostrophes, set in plainly typed text."""
+
+import re
+
+NARROW, WIDE = "\u202f", "\u00a0"
+_ASIDE = re.compile(r"(<[^<>]*>|\{[{%].*?[}%]\})", re.DOTALL)
+
+
+def french(text: str) -> str:
+    """The text as French readers expect it: a narrow no-break space before ? ! ; : and inside « », and no
+    figure parted from its unit or from its thousands.
+
+    Addresses (`https://…`), times (`10:42`), tags and what a template fills in are left alone.
+    """
+    parts = _ASIDE.split(text)
+    return "".join(part if at % 2 else _set(part) for at, part in enumerate(parts))
+
+
+def _set(text: str) -> str:
+    text = re.sub(r"(?<=\w)'(?=\w|$)", "’", text)
+    text = re.sub(rf"(?<!\s)[ {WIDE}](?=[?!;:»])|(?<=\d)[ {WIDE}](?=%)", NARROW, text)
+    text = re.sub(rf"«[ {WIDE}]", f"«{NARROW}", text)
+    text = re.sub(r"(?<=\d) (?=€)", WIDE, text)
+    return re.sub(r"(?<=\d) (?=\d{3}\b)", NARROW, text)

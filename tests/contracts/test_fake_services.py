@@ -1,0 +1,128 @@
+"""The services that web's tests run over answer as the real ones say they do.
+
+Every route of the fake is asked, and its answer held against the OpenAPI document of the service: a field
+that the real one does not give, or gives otherwise, must not be what a page is tested with.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import reduce
+from typing import Any
+
+import httpx
+import pytest
+from flask import Flask
+from jsonschema import Draft202012Validator
+
+from tests.web import fake_services
+from tests.web.fake_services import PERSON, ROUTES, campaign
+
+API = "/api/v1"
+GUEST = {"given_name": "Zoé", "family_name": "Le Goff", "email": "zoe@example.org"}
+RIGHT = "right horse"
+ASKED = [
+    ("GET", "/giving/campaigns?status=live", None),
+    ("GET", "/giving/campaigns/bourses-2026", None),
+    ("GET", "/giving/campaigns/nobody", None),
+    ("GET", "/giving/campaigns/{campaign}/total", None),
+    ("GET", "/giving/campaigns/{campaign}/wall", None),
+    ("POST", "/giving/donations", {"amount_minor": 5000, "currency": "EUR"}),
+    ("GET", "/giving/gift-links/{link}", None),
+    ("PUT", "/giving/gift-links/{link}/wall", {"shows_name": True, "shows_amount": False}),
+    ("POST", "/giving/gift-links/{link}/checkouts", None),
+    ("GET", "/giving/my-donations", None),
+    ("POST", "/directory/sign-in-links", {"email": "claire@example.org", "locale": "fr"}),
+    ("POST", "/directory/sessions", {"email": "claire@example.org", "password": RIGHT}),
+    ("POST", "/directory/sessions", {"email": "claire@example.org", "password": "wrong"}),
+    ("GET", "/directory/sessions", None),
+    ("POST", "/directory/tokens", None),
+    ("GET", "/directory/people/me", None),
+    ("PUT", "/directory/accounts/me/password", {"current_password": RIGHT, "password": "une phrase longue"}),
+    ("POST", "/directory/accounts/me/authenticator", {"password": RIGHT}),
+    ("POST", "/directory/accounts/me/authenticator/confirmations", {"code": "123456"}),
+    ("DELETE", "/directory/sessions/current", None),
+]
+
+
+@pytest.fixture(scope="module")
+def documents(applications: dict[str, Flask]) -> dict[str, Any]:
+    """The OpenAPI document of each service."""
+    return {n: app.test_client().get(f"{API}/{n}/openapi.json").json for n, app in applications.items()}
+
+
+@pytest.fixture
+def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
+    """The fake services, with one gift begun and somebody signed in; the names that addresses contain."""
+    world = fake_services.World()
+    world.my_gifts = [fake_services.my_gift("settled", 5_000)]
+    server = fake_services.start(world)
+    session = {"Authorization": f"Session {world.sign_in(PERSON)}", "Idempotency-Key": "a gift of one's own"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}{API}", headers=session) as client:
+        known = {"campaign": campaign()["id"]}
+        wish = {"campaign_id": known["campaign"], "amount_minor": 5000, "currency": "EUR", **GUEST}
+        begun = client.post("/giving/donations", json=wish, headers={"Idempotency-Key": "the first gift"})
+        yield client, known | {"link": begun.json()["link"]}
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(("method", "path", "body"), ASKED, ids=lambda each: each if each else "")
+def test_what_the_fake_answers_is_what_the_service_promises(fake, documents, method, path, body) -> None:
+    client, known = fake
+    if path == "/giving/donations":
+        body = {**body, **GUEST, "campaign_id": known["campaign"], "locale": "fr"}
+
+    answer = client.request(method, path.format(**known), json=body)
+
+    document = documents[path.split("/")[1]]
+    schema = promised(document, method, API + path.format(**known).partition("?")[0], answer.status_code)
+    if schema is None:
+        assert not answer.content or answer.json() == {}
+    else:
+        whole = Draft202012Validator({**schema, "components": document["components"]})
+        assert not [f"{error.json_path}: {error.message}" for error in whole.iter_errors(answer.json())]
+        assert_says_no_more(document, schema, answer.json())
+
+
+def test_every_route_of_the_fake_is_asked(fake) -> None:
+    _, known = fake
+    asked = [(method, API + path.format(**known).partition("?")[0]) for method, path, _ in ASKED]
+
+    missed = [
+        (verb, pattern)
+        for verb, pattern, _ in ROUTES
+        if not any(verb == method and re.fullmatch(pattern, path) for method, path in asked)
+    ]
+    assert missed == []
+
+
+def promised(document: dict[str, Any], method: str, path: str, status: int) -> dict[str, Any] | None:
+    """The schema of the answer, by the most literal path that fits; None when it has no body."""
+    fitting = [each for each in document["paths"] if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), path)]
+    fitting.sort(key=lambda each: each.count("{"))
+    operation = next(found for each in fitting if (found := document["paths"][each].get(method.lower())))
+    responses = operation["responses"]
+    assert status >= 400 or str(status) in responses, f"{status} is not among {list(responses)}"
+    response = resolved(document, responses.get(str(status), responses["default"]))
+    content = list(response.get("content", {}).values())
+    return content[0]["schema"] if content else None
+
+
+def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """What a reference stands for."""
+    while "$ref" in schema:
+        place = schema["$ref"].removeprefix("#/").split("/")
+        schema = reduce(lambda inside, name: inside[name], place, document)
+    return schema
+
+
+def assert_says_no_more(document: dict[str, Any], schema: dict[str, Any], told: Any) -> None:
+    """No field that the service does not name: a page must not come to rely on it."""
+    schema = resolved(document, schema)
+    if isinstance(told, list):
+        for each in told:
+            assert_says_no_more(document, schema.get("items", {}), each)
+    if isinstance(told, dict) and "properties" in schema:
+        assert set(told) <= set(schema["properties"]), set(told) - set(schema["properties"])
+        for name, value in told.items():
+            assert_says_no_more(document, schema["properties"][name], value)
