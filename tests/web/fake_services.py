@@ -70,6 +70,42 @@ def wall():
     ]
 
 
+def record(**changes):
+    """One gift as giving tells it to staff."""
+    now, about = datetime.now(UTC), campaign()
+    return {
+        "id": str(uuid.uuid4()),
+        "status": "settled",
+        "amount_minor": 12_000,
+        "currency": "EUR",
+        "campaign": {key: about[key] for key in ("id", "slug", "title")},
+        "donor": {
+            "party_id": str(uuid.uuid4()),
+            "person_id": None,
+            "given_name": "Hélène",
+            "family_name": "D’Aubigné",
+            "email": "helene@example.org",
+            "class_year": None,
+        },
+        "created_at": (now - timedelta(minutes=3)).isoformat(),
+        "settled_at": now.isoformat(),
+        "failed_at": None,
+        "refunded_at": None,
+        "message": None,
+        "country": None,
+        "locale": "fr",
+        "failure": None,
+        "fee_minor": 205,
+        "net_minor": 11_795,
+        "payment_id": "pi_1",
+        "method": {"kind": "card", "brand": "visa", "last4": "4242"},
+        "refunds": [],
+        "ledger": [],
+        "checkouts": [],
+        "wall": {"shows_name": False, "shows_amount": False},
+    } | changes
+
+
 class World:
     """What the fakes know; tests change it and look at `asked`."""
 
@@ -81,6 +117,7 @@ class World:
         self.donations = {}
         self.by_key = {}
         self.my_gifts = []
+        self.records = []
         self.asked = []
         self.down = set()
         self.slow_s = {}
@@ -256,6 +293,14 @@ def my_gifts(self, world, query, body):
     return {"items": world.my_gifts, "next": None}
 
 
+def show_record(self, world, query, body, name):
+    self.session(world)
+    for each in world.records:
+        if each["id"] == name:
+            return each
+    raise problem(404, "not_found")
+
+
 def send_link(self, world, query, body):
     world.links_sent.append(body)
     raise Answer(202, {})
@@ -352,6 +397,7 @@ ROUTES = [
     ("GET", f"{G}/campaigns/{ID}/total", total),
     ("GET", f"{G}/campaigns/{ID}/wall", show_wall),
     ("POST", f"{G}/donations", donate),
+    ("GET", f"{G}/donations/{ID}", show_record),
     ("GET", f"{G}/gift-links/{ID}", gift),
     ("PUT", f"{G}/gift-links/{ID}/wall", put_wall),
     ("POST", f"{G}/gift-links/{ID}/checkouts", retry),
