@@ -94,6 +94,16 @@ def test_a_wish_that_cannot_be_is_refused_with_its_field(school, changed):
     assert count("donations") == 0
 
 
+@pytest.mark.parametrize("name", ["given_name", "family_name"])
+def test_a_name_with_a_web_address_is_refused_at_its_field(school, name):
+    refused = post(school, wish(world.campaign(), **{name: "Gagnez sur www.primes.test"}))
+    taken = post(school, wish(world.campaign(), **{name: "J.-P. D’Aubigné"}))
+
+    assert refused.status_code == 422
+    assert list(refused.json["errors"]) == [name]
+    assert taken.status_code == 201
+
+
 def test_without_a_key_nothing_begins(school):
     assert post(school, wish(world.campaign()), key="").status_code == 400
     assert count("donations") == 0

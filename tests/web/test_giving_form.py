@@ -1,5 +1,7 @@
 """The giving form: one wish is one gift, errors are said where they are, nothing typed is lost."""
 
+import re
+
 import pytest
 
 from tests.web.fake_services import PERSON, campaign, problem
@@ -94,6 +96,18 @@ def test_nothing_typed_is_lost(browser):
     assert 'value="zoe@"' in page
     assert 'value="Le Goff"' in page
     assert 'name="key" value="k1"' in page
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("fr", "Écrivez votre nom sans adresse web."), ("en", "without a web address")]
+)
+def test_a_name_with_a_web_address_is_refused_beside_its_field(browser, world, language, said):
+    browser.headers["Accept-Language"] = language
+    answer = browser.post(PAGE, {**GUEST, "family_name": "www.primes.test"})
+
+    assert answer.status_code == 422
+    assert re.search(rf'id="family_name-wrong">[^<]*{said}', answer.text)
+    assert wishes(world) == []
 
 
 def test_a_typed_amount_wins_over_a_button(browser, world):
