@@ -8,11 +8,11 @@ from marshmallow import Schema, fields
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from services.giving import campaigns, donation_records
+from services.giving import campaigns, donation_records, donation_searches
 from services.giving.campaigns import CampaignShown
 from services.giving.clock import today
 from services.giving.donation_records import DonationListed
-from services.giving.models import Campaign, Donation, Transaction
+from services.giving.models import Campaign, Transaction
 from services.giving.settings import current
 from shared.clock import now
 from shared.http import Blueprint
@@ -83,7 +83,7 @@ def counted(session: Session, campaign: Campaign, *, at: datetime) -> dict[str, 
         "expected_minor": campaign.expected_minor(day),
         "curve": curve(session, campaign),
         "participation": participation(session, campaign.id),
-        "latest": latest(session, campaign.id),
+        "latest": latest(session, campaign.id, at=at),
     }
 
 
@@ -159,8 +159,8 @@ def participation(session: Session, campaign_id: UUID, *, most: int = CLASSES) -
     return [dict(row._mapping) for row in rows]
 
 
-def latest(session: Session, campaign_id: UUID) -> list[dict[str, Any]]:
-    """The newest gifts, whatever became of them."""
-    gifts = donation_records.search(session, q=None, campaign_id=campaign_id, status=None, party_id=None)
-    newest = session.execute(gifts.order_by(Donation.id.desc()).limit(LATEST)).scalars().all()
+def latest(session: Session, campaign_id: UUID, *, at: datetime) -> list[dict[str, Any]]:
+    """The newest gifts that came or are on their way, refunded ones too."""
+    gifts = donation_searches.search(session, at=at, campaign_id=campaign_id)
+    newest = session.execute(gifts.order_by(*donation_searches.SORTS["newest"]).limit(LATEST)).all()
     return [donation_records.listed(session, each) for each in newest]

@@ -11,8 +11,9 @@ from flask import Response
 from marshmallow import fields, validate
 from sqlalchemy.orm import Session
 
-from services.giving.donation_records import DonationFilter, listed, search
-from services.giving.models import Donation, Transaction
+from services.giving.donation_records import listed
+from services.giving.donation_searches import SORTS, DonationFilter, search
+from services.giving.models import Transaction
 from services.giving.settings import current
 from shared import audit
 from shared.auth import RightMissing, caller
@@ -25,9 +26,35 @@ routes = Blueprint("donation_exports", __name__, url_prefix="/api/v1/giving/dona
 
 MOST = 100_000
 HEADS = {
-    "fr": ("Date", "Donateur", "Promotion", "Courriel", "Campagne", "État", "Montant", "Devise", "Référence"),
-    "en": ("Date", "Donor", "Class", "Email", "Campaign", "Status", "Amount", "Currency", "Reference"),
+    "fr": (
+        *("Commencé le", "Encaissé le", "Remboursé le", "Donateur", "Promotion", "Courriel"),
+        *("Campagne", "État", "Montant", "Devise", "Référence"),
+    ),
+    "en": (
+        *("Begun", "Received", "Refunded", "Donor", "Class", "Email"),
+        *("Campaign", "Status", "Amount", "Currency", "Reference"),
+    ),
 }
+STANDING = {
+    "fr": {
+        "received": "encaissé",
+        "awaiting": "en attente d’encaissement",
+        "refunded": "remboursé",
+        "open": "non payé",
+        "declined": "refusé par la banque",
+        "abandoned": "abandonné",
+    },
+    "en": {
+        "received": "received",
+        "awaiting": "awaiting collection",
+        "refunded": "refunded",
+        "open": "not paid",
+        "declined": "refused by the bank",
+        "abandoned": "abandoned",
+    },
+}
+MOMENT = {"fr": "%d/%m/%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
+"""What a spreadsheet set to that language reads as a day and a time."""
 DECIMAL = {"fr": ",", "en": "."}
 
 
@@ -55,15 +82,14 @@ def create(wish: dict[str, Any]) -> Response:
 
 def export(session: Session, *, locale: str, by: UUID | None, at: datetime, **asked: Any) -> str:
     """The file, and its row in the audit trail: who took how many gifts, by which filters."""
-    found = search(session, **{name: asked.get(name) for name in ("q", "campaign_id", "status", "party_id")})
-    gifts = session.execute(found.order_by(Donation.id.desc()).limit(MOST)).scalars()
-    rows = [_row(listed(session, gift), locale) for gift in gifts]
+    found = search(session, at=at, **asked).order_by(*SORTS["newest"]).limit(MOST)
+    rows = [_row(listed(session, gift), locale) for gift in session.execute(found)]
     audit.record(
         session,
         by=by,
         action="donations.exported",
         subject=("donations", len(rows)),
-        fields=sorted(name for name, value in asked.items() if value is not None),
+        fields=sorted(name for name, value in asked.items() if (name, value) != ("standing", "given")),
         right="people.export",
         at=at,
         key=current().link_key,
@@ -74,16 +100,21 @@ def export(session: Session, *, locale: str, by: UUID | None, at: datetime, **as
 def _row(gift: dict[str, Any], locale: str) -> list[str]:
     donor, amount = gift["donor"], f"{gift['amount_minor'] / 100:.2f}".replace(".", DECIMAL[locale])
     return [
-        (gift["settled_at"] or gift["created_at"]).date().isoformat(),
+        *(_moment(gift[name], locale) for name in ("created_at", "settled_at", "refunded_at")),
         f"{donor['given_name']} {donor['family_name']}".strip(),
         str(donor["class_year"] or ""),
         donor["email"] or "",
         gift["campaign"].title[locale],
-        gift["status"],
+        STANDING[locale][gift["standing"]],
         amount,
         gift["currency"],
         str(gift["id"]),
     ]
+
+
+def _moment(at: datetime | None, locale: str) -> str:
+    """Day and time where the school is; nothing for what did not happen."""
+    return f"{at.astimezone(current().zone):{MOMENT[locale]}}" if at else ""
 
 
 def _file(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

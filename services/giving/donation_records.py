@@ -4,12 +4,14 @@ from typing import Any
 from uuid import UUID
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import Row, func, select
+from sqlalchemy.orm import Session
 
 from services.giving import donors, ledger
+from services.giving.donation_searches import SORTS, STANDINGS, DonationFilter, search, standing, whole
 from services.giving.models import Checkout, Donation, Donor, Refund, Settlement, Transaction
 from services.giving.refunds import RefundShown
+from shared.clock import now
 from shared.errors import NotFound
 from shared.http import Blueprint
 from shared.i18n import bilingual
@@ -38,17 +40,23 @@ class DonorShown(Schema):
     class_year = fields.Integer(allow_none=True)
 
 
-class DonationListed(Schema):
-    """A gift in a list."""
+class GiftNamed(Schema):
+    """What everyone who may see a gift sees of it: its donor, and staff."""
 
     id = fields.UUID(required=True)
     status = fields.String(required=True)
     amount_minor = Minor(required=True)
     currency = fields.String(required=True)
     campaign = fields.Nested(CampaignNamed, required=True)
+    settled_at = fields.AwareDateTime(allow_none=True)
+
+
+class DonationListed(GiftNamed):
+    """A gift in a list. `standing` tells apart what came, what is on its way, and what nobody paid."""
+
+    standing = fields.String(required=True, validate=validate.OneOf(STANDINGS))
     donor = fields.Nested(DonorShown, required=True)
     created_at = fields.AwareDateTime(required=True)
-    settled_at = fields.AwareDateTime(allow_none=True)
     failed_at = fields.AwareDateTime(allow_none=True)
     refunded_at = fields.AwareDateTime(allow_none=True)
 
@@ -100,27 +108,20 @@ class DonationShown(DonationListed):
     wall = fields.Dict(required=True)
 
 
-class DonationFilter(Schema):
-    """`q` finds names and addresses, whatever their accents and capitals."""
-
-    q = fields.String(validate=validate.Length(1, 100))
-    campaign_id = fields.UUID()
-    status = fields.String(validate=validate.OneOf(["pending", "settled", "failed", "refunded"]))
-    party_id = fields.UUID()
-
-
 class DonationQuery(DonationFilter, PageQuery):
-    """Which gifts, and which page of them."""
+    """Which gifts, in which order, and which page of them."""
+
+    sort = fields.String(load_default="newest", validate=validate.OneOf(list(SORTS)))
 
 
 @routes.get("", allow="giving.read")
 @routes.arguments(DonationQuery, location="query")
 @routes.response(200, paged(DonationListed))
 def index(query: dict[str, Any]) -> Any:
-    """Gifts, the newest first."""
-    asked = {name: query.pop(name, None) for name in ("q", "campaign_id", "status", "party_id")}
+    """Gifts, the newest first unless asked otherwise; forms that nobody paid only when asked for."""
+    keys, pages = SORTS[query.pop("sort")], {name: query.pop(name) for name in ("after", "limit")}
     with Transaction() as session:
-        found = page(session, search(session, **asked), keys=[Donation.id.desc()], **query)
+        found = page(session, search(session, at=now(), **query), keys=keys, **pages)
         return found | {"items": [listed(session, each) for each in found["items"]]}
 
 
@@ -128,49 +129,22 @@ def index(query: dict[str, Any]) -> Any:
 @routes.response(200, DonationShown)
 def show(donation_id: UUID) -> Any:
     """One gift with all that happened to it."""
+    wanted = whole().add_columns(standing(at=now())).where(Donation.id == donation_id)
     with Transaction() as session:
-        donation = session.execute(whole().where(Donation.id == donation_id)).scalar_one_or_none()
-        if donation is None:
+        found = session.execute(wanted).one_or_none()
+        if found is None:
             raise NotFound
-        return detailed(session, donation)
+        return detailed(session, found)
 
 
-def whole() -> Select[Any]:
-    return select(Donation).options(joinedload(Donation.campaign), joinedload(Donation.donor))
-
-
-STATUS = {
-    "pending": [Donation.settled_at.is_(None), Donation.failed_at.is_(None)],
-    "failed": [Donation.settled_at.is_(None), Donation.failed_at.is_not(None)],
-    "settled": [Donation.settled_at.is_not(None), Donation.refunded_at.is_(None)],
-    "refunded": [Donation.refunded_at.is_not(None)],
-}
-"""Each status as the partial indexes know it."""
-
-
-def search(
-    session: Session, *, q: str | None, campaign_id: UUID | None, status: str | None, party_id: UUID | None
-) -> Select[Any]:
-    """Gifts by the donor's name or address, campaign, status, or party."""
-    statement = whole().where(*STATUS.get(status or "", []))
-    if campaign_id is not None:
-        statement = statement.where(Donation.campaign_id == campaign_id)
-    if party_id is not None:
-        statement = statement.where(Donation.donor_id.in_([*donors.rows_of(session, party_id), party_id]))
-    words = donors.fold(q or "").split()
-    if words:
-        statement = statement.join(Donor, Donor.id == Donation.donor_id)
-    for word in words:
-        statement = statement.where(Donor.search.contains(word, autoescape=True))
-    return statement
-
-
-def listed(session: Session, donation: Donation) -> dict[str, Any]:
-    """A gift as staff see it in a list."""
+def listed(session: Session, found: Row[Any]) -> dict[str, Any]:
+    """A gift that was found, as staff see it in a list."""
+    donation: Donation = found.Donation
     names = ("id", "status", "amount_minor", "currency", "campaign")
     times = ("created_at", "settled_at", "failed_at", "refunded_at")
     return {name: getattr(donation, name) for name in (*names, *times)} | {
-        "donor": _donor(session, donation.donor)
+        "standing": found.standing,
+        "donor": _donor(session, donation.donor),
     }
 
 
@@ -190,13 +164,14 @@ def _donor(session: Session, donor: Donor) -> dict[str, Any]:
     }
 
 
-def detailed(session: Session, donation: Donation) -> dict[str, Any]:
+def detailed(session: Session, found: Row[Any]) -> dict[str, Any]:
     """A gift with all that happened to it."""
+    donation: Donation = found.Donation
     settlement = session.get(Settlement, donation.id)
     fee = settlement.fee_minor if settlement else None
     own = {name: getattr(donation, name) for name in ("message", "country", "locale", "failure")}
     return (
-        listed(session, donation)
+        listed(session, found)
         | own
         | {
             "fee_minor": fee,

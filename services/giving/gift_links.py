@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from services.giving import checkouts
 from services.giving.clock import today
-from services.giving.donation_records import CampaignNamed
+from services.giving.donation_records import GiftNamed
 from services.giving.gifts import PURPOSE
 from services.giving.models import Campaign, Checkout, Donation, Transaction
 from services.giving.settings import current
@@ -18,7 +18,6 @@ from shared import links
 from shared.clock import now
 from shared.http import Blueprint, IdempotencyKey
 from shared.links import LinkNotFound
-from shared.money import Minor
 
 routes = Blueprint("gift_links", __name__, url_prefix="/api/v1/giving/gift-links")
 
@@ -30,17 +29,11 @@ class WallChoice(Schema):
     shows_amount = fields.Boolean(required=True, truthy={True}, falsy={False})
 
 
-class GiftShown(Schema):
+class GiftShown(GiftNamed):
     """The gift as its donor sees it. `declined_at` is the bank's last refusal; another try is possible."""
 
-    id = fields.UUID(required=True)
-    status = fields.String(required=True)
-    amount_minor = Minor(required=True)
-    currency = fields.String(required=True)
-    campaign = fields.Nested(CampaignNamed, required=True)
     entity_name = fields.String(required=True)
     receipt_expected = fields.Boolean(required=True)
-    settled_at = fields.AwareDateTime(allow_none=True)
     declined_at = fields.AwareDateTime(allow_none=True)
     wall = fields.Nested(WallChoice, required=True)
     can_retry = fields.Boolean(required=True)

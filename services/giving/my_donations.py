@@ -2,29 +2,23 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
 from services.giving import checkouts, donors
-from services.giving.donation_records import CampaignNamed, whole
+from services.giving.donation_records import GiftNamed
+from services.giving.donation_searches import whole
 from services.giving.models import Donation, Transaction
 from shared.auth import caller
 from shared.http import Blueprint
-from shared.money import Minor
 from shared.pages import PageQuery, page, paged
 
 routes = Blueprint("my_donations", __name__, url_prefix="/api/v1/giving/my-donations")
 
 
-class MyDonation(Schema):
+class MyDonation(GiftNamed):
     """A gift of mine; `link` opens its page."""
 
-    id = fields.UUID(required=True)
-    status = fields.String(required=True)
-    amount_minor = Minor(required=True)
-    currency = fields.String(required=True)
-    campaign = fields.Nested(CampaignNamed, required=True)
     created_at = fields.AwareDateTime(required=True)
-    settled_at = fields.AwareDateTime(allow_none=True)
     refunded_at = fields.AwareDateTime(allow_none=True)
     link = fields.Function(checkouts.link_of, metadata={"type": "string"})
 

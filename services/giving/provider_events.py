@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from services.giving import checkouts, findings, refunds, settlements
+from services.giving import checkouts, findings, refund_outcomes, settlements
 from services.giving.models import ProviderEvent
 from shared.errors import DomainError
 from shared.payments.records import Refund as ProviderRefund
@@ -187,9 +187,9 @@ def _refunded(session: Session, told: Told) -> str:
         created_at=told.happened_at,
     )
     ours = told.mark("refund_id")
-    if ours is not None and refunds.is_ours(session, ours, account=told.account):
-        return refunds.take_answer(session, ours, done, at=told.at)
-    return refunds.take_foreign(session, told.account, done, at=told.at)
+    if ours is not None and refund_outcomes.is_ours(session, ours, account=told.account):
+        return refund_outcomes.take_answer(session, ours, done, at=told.at)
+    return refund_outcomes.take_foreign(session, told.account, done, at=told.at)
 
 
 Handler = Callable[[Session, Told], str]

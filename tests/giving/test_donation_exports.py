@@ -2,11 +2,12 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import text
 
-from services.giving.models import Transaction
+from services.giving.models import Donation, Transaction
 from tests.giving import world
 from tests.support.tokens import bearer
 
@@ -28,16 +29,51 @@ def gifts(school):
 def test_a_spreadsheet_opens_it(school, gifts):
     answer = export(school, "people.export", "giving.read", campaign_id=str(gifts))
 
-    rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff")), delimiter=";"))
     assert answer.status_code == 200, answer.text
     assert answer.text.startswith("\ufeff")
-    assert {row["Montant"] for row in rows} == {"50,00"}
-    assert {row["Donateur"] for row in rows} == {"'=SUM(A1) Nguyễn", "Claire Lemoine"}
+    assert {row["Montant"] for row in rows(answer)} == {"50,00"}
+    assert {row["Donateur"] for row in rows(answer)} == {"'=SUM(A1) Nguyễn", "Claire Lemoine"}
 
 
 @pytest.mark.parametrize("rights", [(), ("people.export",), ("giving.read",)])
 def test_both_rights_are_needed(school, gifts, rights):
     assert export(school, *rights).status_code == 403
+
+
+def rows(answer):
+    return list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff")), delimiter=";"))
+
+
+@pytest.mark.parametrize(
+    ("locale", "received", "status", "amount"),
+    [
+        ("fr", ("Encaissé le", "01/07/2026 00:30"), ("État", "encaissé"), ("Montant", "1234,50")),
+        ("en", ("Received", "2026-07-01 00:30"), ("Status", "received"), ("Amount", "1234.50")),
+    ],
+)
+def test_days_amounts_and_states_are_written_as_the_reader_writes_them(
+    school, locale, received, status, amount
+):
+    evening = datetime(2026, 6, 30, 22, 30, tzinfo=UTC)
+    gift = world.settled(world.campaign(), 123_450)
+    with Transaction() as session:
+        session.get_one(Donation, gift.id).settled_at = evening
+
+    row = rows(export(school, "people.export", "giving.read", locale=locale))[0]
+
+    assert [row[name] for name, _ in (received, status, amount)] == [received[1], status[1], amount[1]]
+
+
+def test_the_file_holds_what_is_filtered_and_no_form_that_nobody_paid(school, gifts):
+    world.begin(world.campaign())
+
+    def standings(**wish):
+        return [row["État"] for row in rows(export(school, "people.export", "giving.read", **wish))]
+
+    assert standings() == ["encaissé", "encaissé"]
+    assert standings(q="nguyen") == ["encaissé"]
+    assert standings(standing="unpaid") == ["non payé"]
+    assert len(standings(standing="any")) == 3
 
 
 def test_it_leaves_a_trace(school, gifts):

@@ -141,6 +141,10 @@ def test_staff_reconcile_and_read_findings(school):
     assert (made.status_code, len(made.json["items"])) == (201, 2)
     assert [each["kind"] for each in shown] == ["charge_differs"]
     assert "claire" not in json.dumps(shown).lower()
+    told = school.client.get("/api/v1/giving/reconciliations", headers=headers).json["items"]
+    assert told == made.json["items"][::-1]
+    assert sum(each["findings_new"] for each in told) == len(shown)
+    assert school.client.get("/api/v1/giving/reconciliations", headers=bearer()).status_code == 403
     refused = school.client.post("/api/v1/giving/reconciliations", json={}, headers=bearer(uuid4()))
     assert refused.status_code == 403
 

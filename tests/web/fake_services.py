@@ -7,7 +7,7 @@ import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 STORY = {
@@ -87,6 +87,43 @@ def wall():
     ]
 
 
+def record(**changes):
+    """One gift as giving tells it to staff."""
+    now, about = datetime.now(UTC), campaign()
+    return {
+        "id": str(uuid.uuid4()),
+        "status": "settled",
+        "standing": "received",
+        "amount_minor": 12_000,
+        "currency": "EUR",
+        "campaign": {key: about[key] for key in ("id", "slug", "title")},
+        "donor": {
+            "party_id": str(uuid.uuid4()),
+            "person_id": None,
+            "given_name": "Hélène",
+            "family_name": "D’Aubigné",
+            "email": "helene@example.org",
+            "class_year": None,
+        },
+        "created_at": (now - timedelta(minutes=3)).isoformat(),
+        "settled_at": now.isoformat(),
+        "failed_at": None,
+        "refunded_at": None,
+        "message": None,
+        "country": None,
+        "locale": "fr",
+        "failure": None,
+        "fee_minor": 205,
+        "net_minor": 11_795,
+        "payment_id": "pi_1",
+        "method": {"kind": "card", "brand": "visa", "last4": "4242"},
+        "refunds": [],
+        "ledger": [],
+        "checkouts": [],
+        "wall": {"shows_name": False, "shows_amount": False},
+    } | changes
+
+
 class World:
     """What the fakes know; tests change it and look at `asked`."""
 
@@ -99,7 +136,9 @@ class World:
         self.donations = {}
         self.by_key = {}
         self.my_gifts = []
+        self.records = []
         self.asked = []
+        self.queries = []
         self.down = set()
         self.slow_s = {}
         self.claims = {}
@@ -159,6 +198,7 @@ class Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         body = json.loads(raw) if raw else None
         world.asked.append((self.command, url.path, body, dict(self.headers)))
+        world.queries.append((url.path, parse_qsl(url.query)))
         service = url.path.split("/")[3] if url.path.startswith("/api/v1/") else ""
         if service in world.down:
             return self.send(Answer(502, None))
@@ -199,7 +239,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def list_campaigns(self, world, query, body):
-    return {"items": [each for each in world.campaigns if each["status"] == query["status"][0]], "next": None}
+    wanted = query.get("status", ["live", "closed", "draft"])
+    return {"items": [each for each in world.campaigns if each["status"] in wanted], "next": None}
 
 
 def find(world, name):
@@ -281,6 +322,46 @@ def retry(self, world, query, body, link):
 def my_gifts(self, world, query, body):
     self.session(world)
     return {"items": world.my_gifts, "next": None}
+
+
+PAID = ("received", "awaiting", "refunded")
+
+
+def found_records(world, query):
+    asked, party = query.get("standing", ["given"])[0], query.get("party_id", [None])[0]
+    for each in world.records:
+        shown = {"given": each["standing"] in PAID, "unpaid": each["standing"] not in PAID, "any": True}
+        if shown.get(asked, each["standing"] == asked) and party in {None, each["donor"]["party_id"]}:
+            yield each
+
+
+def list_records(self, world, query, body):
+    self.session(world)
+    return {"items": list(found_records(world, query)), "next": None}
+
+
+def count_records(self, world, query, body):
+    self.session(world)
+    lines = {}
+    for each in found_records(world, query):
+        empty = {"standing": each["standing"], "currency": "EUR", "count": 0, "amount_minor": 0}
+        line = lines.setdefault(each["standing"], empty)
+        line["count"] += 1
+        line["amount_minor"] += each["amount_minor"]
+    return {"items": list(lines.values())}
+
+
+def show_record(self, world, query, body, name):
+    self.session(world)
+    for each in world.records:
+        if each["id"] == name:
+            return each
+    raise problem(404, "not_found")
+
+
+def path_of_record(self, world, query, body, name):
+    begun = {"at": datetime.now(UTC).isoformat(), "kind": "form_filled", "service": "giving"}
+    return {"steps": [begun | {"title": {"fr": "Formulaire rempli", "en": "Form filled in"}}]}
 
 
 def send_link(self, world, query, body):
@@ -422,6 +503,10 @@ ROUTES = [
     ("GET", f"{G}/campaigns/{ID}/total", total),
     ("GET", f"{G}/campaigns/{ID}/wall", show_wall),
     ("POST", f"{G}/donations", donate),
+    ("GET", f"{G}/donations", list_records),
+    ("GET", f"{G}/donation-totals", count_records),
+    ("GET", f"{G}/donations/{ID}", show_record),
+    ("GET", f"{G}/paths/{ID}", path_of_record),
     ("GET", f"{G}/gift-links/{ID}", gift),
     ("PUT", f"{G}/gift-links/{ID}/wall", put_wall),
     ("POST", f"{G}/gift-links/{ID}/checkouts", retry),

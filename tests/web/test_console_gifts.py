@@ -1,10 +1,116 @@
-"""The path of one gift in the console: how long it took."""
+"""Gifts in the console: the list with its sums, what a refund gives back to whom, how long a path took."""
 
+import html
+import re
+
+import pytest
+
+from tests.web.fake_services import PERSON, record
 from web.console.gifts import _from_payment
+
+
+@pytest.fixture
+def officer(browser, world):
+    """Somebody of the office who reads, exports and refunds gifts."""
+    return browser.hold(world.sign_in(PERSON, ["giving.read", "giving.refund", "people.export"]))
+
+
+def words(answer):
+    """What the page says, without its marks."""
+    plain = re.sub(r"<[^>]*>", " ", answer.text.split("<main", 1)[-1])
+    return " ".join(html.unescape(plain).replace("\u202f", " ").replace("\u00a0", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("method", "named"),
+    [
+        ({"kind": "card", "brand": "visa", "last4": "4242"}, "Visa •••• 4242"),
+        ({"kind": "sepa_debit", "brand": None, "last4": "3000"}, "Prélèvement SEPA •••• 3000"),
+        ({"kind": "card", "brand": None, "last4": None}, "Carte"),
+        (None, "En ligne"),
+    ],
+)
+def test_before_a_refund_the_page_says_whose_gift_it_is_and_how_it_was_paid(officer, world, method, named):
+    world.records = [record(settled_at="2026-03-02T09:12:00+00:00", method=method)]
+
+    said = words(officer.get(f"/console/gifts/{world.records[0]['id']}/refund"))
+
+    assert "Hélène D’Aubigné" in said
+    assert "Montant 120,00 €" in said
+    assert "Encaissé le 2 mars 2026, 10:12" in said
+    assert f"Payé par {named} Campagne" in said
+    assert "Personne ne devrait renoncer" in said
 
 
 def step(second, kind):
     return {"at": f"2026-03-14T09:00:{second:06.3f}+00:00", "kind": kind}
+
+
+AMOUNTS = {"received": 12_000, "awaiting": 4_080, "refunded": 5_000, "open": 7_700, "abandoned": 8_800}
+
+
+@pytest.fixture
+def each(world):
+    """A gift of each standing, two of them received."""
+    world.records = [record(standing=name, amount_minor=amount) for name, amount in AMOUNTS.items()]
+    world.records.append(record(amount_minor=50))
+
+
+def sums(said):
+    """The amounts in the rows, by what is said beside them."""
+    rows = re.findall(
+        r"(encaissé|en attente d’encaissement|remboursé|non payé|abandonné) .{5,40}? ([\d, ]+) €", said
+    )
+    return [(name, round(float(amount.replace(" ", "").replace(",", ".")) * 100)) for name, amount in rows]
+
+
+def test_the_head_counts_what_the_rows_show_and_no_form_that_nobody_paid(officer, each):
+    head, rows = words(officer.get("/console/gifts/")).split("Donateur", 1)
+
+    shown = sums(rows)
+    assert len(shown) == 4
+    assert sum(amount for name, amount in shown if name == "encaissé") == 12_050
+    assert "4 dons · 2 encaissés : 120,50 €" in head
+    assert "1 en attente d’encaissement : 40,80 € · 1 remboursé : 50,00 €" in head
+    assert "non payé" not in head
+
+
+def test_unpaid_forms_are_shown_to_who_asks_and_have_no_sum(officer, each):
+    head, rows = words(officer.get("/console/gifts/?standing=unpaid")).split("Donateur", 1)
+
+    assert sums(rows) == [("non payé", 7_700), ("abandonné", 8_800)]
+    assert "2 formulaires non payés" in head
+    assert "€" not in head
+
+
+def test_the_order_stands_in_the_address_and_a_click_turns_it_around(officer, world, each):
+    page = officer.get("/console/gifts/?q=ol&sort=largest").text
+
+    assert ("sort", "largest") in asked(world, "/donations")
+    assert 'aria-sort="descending"' in page
+    assert "q=ol&amp;sort=smallest" in page
+    assert "q=ol&amp;sort=newest" in page
+    assert "/console/gifts/export.csv?q=ol" in page
+
+
+def test_a_guests_other_gifts_are_at_hand_on_the_page_of_one(officer, world):
+    first = record(amount_minor=3_300)
+    world.records = [first, record(amount_minor=4_400, donor=first["donor"]), record(amount_minor=5_500)]
+
+    page = officer.get(f"/console/gifts/{first['id']}")
+
+    said = words(page).split("Autres dons du même donateur")[1]
+    assert "44,00 €" in said
+    assert "55,00 €" not in said
+    assert f"/console/gifts/?party_id={first['donor']['party_id']}" in page.text
+    theirs = officer.get(f"/console/gifts/?party_id={first['donor']['party_id']}")
+    assert "Dons de Hélène D’Aubigné" in words(theirs)
+    assert "2 encaissés : 77,00 €" in words(theirs)
+
+
+def asked(world, ending):
+    """What the services were asked for at a path, as pairs of a name and a value."""
+    return [pair for path, pairs in world.queries if path.endswith(ending) for pair in pairs]
 
 
 def test_the_seconds_count_from_the_confirmation_not_from_an_earlier_refusal():

@@ -1,5 +1,9 @@
 """After paying: the person always knows whether they gave, and how much."""
 
+import html
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.web.test_giving_form import GUEST, PAGE
@@ -37,6 +41,31 @@ def test_each_state_is_said_first_with_the_amount(browser, gift, changes, query,
 
     assert said in page
     assert "120\u00a0€" in page
+
+
+LETTERS = Path(__file__).parents[2] / "services" / "notify" / "letters"
+
+
+def receipt_sentence(language, *, expected, entity):
+    """What the email that thanks says of the tax receipt, first sentence."""
+    letter = (LETTERS / f"gift_received.{language}.txt").read_text()
+    both = re.search(r"{% if receiptable %}(.*?){% else %}(.*?){% endif %}", letter)
+    sentence = both[1 if expected else 2].replace("{{ entity }}", entity)
+    return re.match(r".*?\.(?= |$)", sentence)[0]
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("expected", [True, False])
+def test_page_and_email_say_the_same_of_the_tax_receipt(browser, gift, world, language, expected):
+    gift["kept"]["status"] = "settled"
+    entity = world.campaigns[0]["entity"]
+    entity["can_issue_receipts"] = expected
+
+    page = html.unescape(browser.get(gift["address"], **{"Accept-Language": language}).text)
+
+    said = receipt_sentence(language, expected=expected, entity=entity["name"].replace("'", "’"))
+    spaces = {ord(space): " " for space in "\u00a0\u202f"}
+    assert said.replace("’", "'") in page.translate(spaces).replace("’", "'")
 
 
 def test_while_it_waits_the_page_asks_again_and_warns_not_to_pay_twice(browser, gift):

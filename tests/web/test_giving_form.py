@@ -1,5 +1,7 @@
 """The giving form: one wish is one gift, errors are said where they are, nothing typed is lost."""
 
+import re
+
 import pytest
 
 from tests.web.fake_services import PERSON, campaign, problem
@@ -117,6 +119,17 @@ def test_a_very_long_answer_still_comes_back_with_what_is_wrong(browser):
 
     assert 'id="given_name-wrong"' in page.text and "ééé" in page.text and "漢漢" in page.text
     assert len(browser.client.get_cookie("__Host-form", "127.0.0.1").value) < 4000
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("fr", "Écrivez votre nom sans adresse web."), ("en", "without a web address")]
+)
+def test_a_name_with_a_web_address_is_refused_beside_its_field(browser, world, language, said):
+    browser.headers["Accept-Language"] = language
+    page = browser.corrected(PAGE, {**GUEST, "family_name": "www.primes.test"})
+
+    assert re.search(rf'id="family_name-wrong">[^<]*{said}', page.text)
+    assert wishes(world) == []
 
 
 def test_a_typed_amount_wins_over_a_button(browser, world):

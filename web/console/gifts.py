@@ -16,18 +16,25 @@ from web.ui.forms import Filled, key_of
 
 routes = Blueprint("gifts", __name__, url_prefix="/gifts")
 
-STATUSES = ("settled", "pending", "failed", "refunded")
-FILTERS = ("q", "campaign_id", "status")
+STANDINGS = ("received", "awaiting", "refunded", "unpaid", "any")
+SORTS = ("newest", "oldest", "largest", "smallest")
+FILTERS = ("q", "campaign_id", "standing", "party_id")
 
 
 @routes.get("/")
 def listed():
-    """Gifts, newest first, filtered by what stands in the address."""
-    chosen = _chosen()
-    found = clients.giving().get("/donations", **chosen, after=request.args.get("after"), limit=50)
-    campaigns = tried(clients.giving().get, "/campaigns", limit=100) or {"items": []}
+    """Gifts, filtered and ordered by what stands in the address, with their count and sum."""
+    chosen, sort = _chosen(), _known("sort", SORTS)
+    giving = clients.giving()
+    found = giving.get("/donations", **chosen, sort=sort, after=request.args.get("after"), limit=50)
+    campaigns = tried(giving.get, "/campaigns", limit=100) or {"items": []}
     return render_template(
-        "console/gifts.html", found=found, chosen=chosen, campaigns=campaigns["items"], statuses=STATUSES
+        "console/gifts.html",
+        found=found,
+        totals=(tried(giving.get, "/donation-totals", **chosen) or {"items": []})["items"],
+        chosen=chosen,
+        sort=sort or "newest",
+        campaigns=campaigns["items"],
     )
 
 
@@ -45,11 +52,19 @@ def export():
 
 @routes.get("/<donation_id>")
 def show(donation_id: str):
-    """One gift: its path, its money, its donor."""
+    """One gift: its path, its money, its donor, its emails and what else the donor gave."""
     gift, emails = clients.giving().get(f"/donations/{segment(donation_id)}"), None
     if session.visitor().may("mailings.read"):
         emails = tried(clients.notify().get, "/emails", correlation_id=gift["id"], limit=20)
-    return render_template("console/gift.html", gift=gift, path=_path(donation_id), emails=emails)
+    return render_template(
+        "console/gift.html", gift=gift, path=_path(donation_id), emails=emails, others=_others(gift)
+    )
+
+
+def _others(gift: dict) -> list:
+    """What else the same donor gave, the latest five."""
+    party = tried(clients.giving().get, "/donations", party_id=gift["donor"]["party_id"], limit=6)
+    return [each for each in party["items"] if each["id"] != gift["id"]][:5] if party else []
 
 
 @routes.get("/<donation_id>/path")
@@ -128,4 +143,10 @@ def _from_payment(steps: list[dict]) -> float | None:
 
 
 def _chosen() -> dict[str, str]:
-    return {name: request.args[name].strip() for name in FILTERS if request.args.get(name, "").strip()}
+    chosen = {name: request.args[name].strip() for name in FILTERS if request.args.get(name, "").strip()}
+    return {k: v for k, v in chosen.items() if k != "standing" or v in STANDINGS}
+
+
+def _known(name: str, values: tuple[str, ...]) -> str | None:
+    """What the address says, when it is one of `values`."""
+    return request.args.get(name) if request.args.get(name) in values else None

@@ -41,7 +41,7 @@ def search():
         if may("people.read"):
             found_people = tried(clients.directory().get, "/people", q=words, limit=8)
         if may("giving.read"):
-            found_gifts = tried(clients.giving().get, "/donations", q=words, limit=8)
+            found_gifts = tried(clients.giving().get, "/donations", q=words, standing="any", limit=8)
             found_campaigns = _campaigns_named(words)
     return render_template(
         "console/search.html", q=words, people=found_people, gifts=found_gifts, campaigns=found_campaigns

@@ -5,16 +5,17 @@ from flask_babel import gettext as _
 
 from web import clients
 from web.clients import Problem, segment
-from web.console.shell import then
+from web.console.shell import then, tried
 
 routes = Blueprint("reconciliation", __name__, url_prefix="/reconciliation")
 
 
 @routes.get("/")
 def listed():
-    """What was found and is not settled yet, newest first."""
+    """What was found and is not settled yet, newest first; and what the last comparisons did."""
     found = clients.giving().get("/findings", after=request.args.get("after"), limit=50)
-    return render_template("console/findings.html", found=found, kinds=kinds())
+    runs = tried(clients.giving().get, "/reconciliations", limit=8) or {"items": []}
+    return render_template("console/findings.html", found=found, kinds=kinds(), runs=runs["items"])
 
 
 @routes.post("/run")

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from shared.i18n import LOCALES
 from shared.money import CURRENCIES
+from shared.names import holds_address
 from web import clients, guard
 from web.languages import language
 from web.portal import kept_gifts
@@ -192,6 +193,8 @@ def read_identity(form):
     for name, written in names.items():
         if len(written) > 100:
             form.refuse(name, _("That is too long: 100 characters at most."))
+        if holds_address(written):
+            form.refuse(name, _("Write your name without a web address."))
     email = form.value("email")
     if not email:
         form.refuse("email", _("Write your email address: your confirmation goes there."))

@@ -1,0 +1,117 @@
+"""Differences: each movement of the provider's money beside its gift or refund in our books, both ways."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.giving.models import Donation, Refund, Settlement
+from shared.payments.accounts import Account
+from shared.payments.records import Movement
+
+CHARGES = {"charge", "payment"}
+REFUNDS = {"refund", "payment_refund"}
+OTHERS = {
+    "payout",
+    "payout_failure",
+    "payout_cancel",
+    "refund_failure",
+    "payment_failure_refund",
+}
+"""Movements that are neither gift nor refund. Those of disputes (`adjustment`) a person must see."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What does not agree: the kind of finding, the provider's id, the gift, both sides."""
+
+    kind: str
+    reference: str
+    donation_id: UUID | None
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Books:
+    """Our side of some movements."""
+
+    by_charge: dict[str, tuple[Settlement, Donation]]
+    refunds: dict[str, Refund]
+
+    @classmethod
+    def read(cls, session: Session, account: str, moved: Iterable[Movement]) -> "Books":
+        sources = [each.source for each in moved if each.source]
+        pairs = (
+            select(Settlement, Donation)
+            .join(Donation, Donation.id == Settlement.donation_id)
+            .where(Settlement.account == account, Settlement.charge_id.in_(sources))
+        )
+        settled = [(row[0], row[1]) for row in session.execute(pairs)]
+        refunds = select(Refund).where(Refund.account == account, Refund.provider_refund_id.in_(sources))
+        return cls(
+            {str(settlement.charge_id): (settlement, donation) for settlement, donation in settled},
+            {str(each.provider_refund_id): each for each in session.execute(refunds).scalars()},
+        )
+
+    def difference(self, movement: Movement, account: Account) -> Difference | None:
+        """What is wrong with a movement; None when the books say the same."""
+        if movement.kind in CHARGES:
+            return self._of_charge(movement, account)
+        if movement.kind in REFUNDS:
+            return self._of_refund(movement)
+        return None if movement.kind in OTHERS else _unexplained("movement_unexplained", movement)
+
+    def _of_charge(self, movement: Movement, account: Account) -> Difference | None:
+        pair = self.by_charge.get(movement.source or "")
+        if pair is None:
+            return _unexplained("charge_unknown", movement)
+        settlement, donation = pair
+        ours = (donation.amount_minor, donation.currency, settlement.fee_minor)
+        theirs = (movement.amount_minor, movement.currency, movement.fee_minor)
+        return None if ours == theirs else _differs("charge_differs", movement, donation.id, ours)
+
+    def _of_refund(self, movement: Movement) -> Difference | None:
+        refund = self.refunds.get(movement.source or "")
+        if refund is None or refund.completed_at is None:
+            return _unexplained("refund_unknown", movement)
+        ours, theirs = (-refund.amount_minor, refund.currency), (movement.amount_minor, movement.currency)
+        return None if ours == theirs else _differs("refund_differs", movement, refund.donation_id, ours)
+
+
+def _unexplained(kind: str, movement: Movement) -> Difference:
+    return Difference(kind, movement.source or movement.id, None, _told(movement))
+
+
+def _differs(kind: str, movement: Movement, donation_id: UUID, ours: tuple[Any, ...]) -> Difference:
+    return Difference(
+        kind, movement.source or movement.id, donation_id, _told(movement) | {"ours": list(ours)}
+    )
+
+
+def _told(movement: Movement) -> dict[str, Any]:
+    return {
+        "movement": movement.id,
+        "kind": movement.kind,
+        "amount_minor": movement.amount_minor,
+        "fee_minor": movement.fee_minor,
+        "currency": movement.currency,
+        "at": movement.created_at.isoformat(),
+    }
+
+
+def unmoved(
+    session: Session, account: str, *, since: datetime, until: datetime, charged: set[str]
+) -> list[Difference]:
+    """Gifts that we settled in this span, of which the provider's balance knows nothing."""
+    settled = select(Settlement).where(
+        Settlement.account == account, Settlement.paid_at > since, Settlement.paid_at <= until
+    )
+    return [
+        Difference("settlement_unmoved", each.payment_id, each.donation_id, {"movement": each.movement_id})
+        for each in session.execute(settled).scalars()
+        if each.movement_id not in charged
+    ]
