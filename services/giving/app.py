@@ -12,6 +12,7 @@ from services.giving import (
     findings,
     funds,
     gift_links,
+    launches,
     my_donations,
     paths,
     reconciliations,
@@ -25,6 +26,7 @@ from shared.service import create_service
 
 NOUNS = (
     campaigns,
+    launches,
     walls,
     dashboards,
     donations,

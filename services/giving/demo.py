@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from services.giving import campaigns, checkouts, donations, provider_events, refunds, settlements
+from services.giving import campaigns, checkouts, donations, launches, provider_events, refunds, settlements
 from services.giving import demo_campaigns as words
 from services.giving.clock import today
 from services.giving.demo_plan import Planned, plan
@@ -139,7 +139,7 @@ def _campaign(session: Session, told: dict[str, Any], funds: dict[str, Any], at:
         ends_on=today(at + timedelta(days=told["ends"])),
         **{name: told[name] for name in texts},
     )
-    return campaigns.launch(session, drafted.id, by=None, at=opened)
+    return launches.launch(session, drafted.id, by=None, at=opened)
 
 
 def give(batch: list[Planned], *, staff: UUID) -> int:
