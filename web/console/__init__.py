@@ -14,6 +14,7 @@ from web.console import (
     home,
     imports,
     integrations,
+    launches,
     people,
     reconciliation,
     shell,
@@ -52,5 +53,6 @@ def around():
     return {} if request.headers.get("HX-Request") else {"menu": shell.menu, "waiting": shell.waiting}
 
 
+campaigns.routes.register_blueprint(launches.routes)
 for noun in (home, campaigns, gifts, reconciliation, people, emails, imports, integrations, system):
     pages.register_blueprint(noun.routes)

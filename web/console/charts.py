@@ -10,7 +10,7 @@ LEFT, TOP, RIGHT, BOTTOM = 64, 10, 8, 26
 
 
 def cumulative(curve: list[dict[str, Any]], campaign: dict[str, Any]) -> dict[str, Any] | None:
-    """The raised total by day against the goal, with the linear pace to the last day; None without a gift."""
+    """The total by day against the goal, with the linear pace while it is live; None without a gift."""
     if not curve:
         return None
     first, last, today = _days(curve, campaign)
@@ -33,7 +33,7 @@ def cumulative(curve: list[dict[str, Any]], campaign: dict[str, Any]) -> dict[st
         "area": f"{points[0][0]},{floor} {line} {points[-1][0]},{floor}",
         "end": points[-1],
         "pace": (*place(first, 0), *place(last, campaign["goal_minor"] or 0))
-        if campaign["ends_on"]
+        if campaign["status"] == "live"
         else None,
         "grid": [(place(first, top * step // 4)[1], top * step // 4) for step in range(5)],
         "first": first,
@@ -45,11 +45,11 @@ def cumulative(curve: list[dict[str, Any]], campaign: dict[str, Any]) -> dict[st
 
 def _days(curve: list[dict[str, Any]], campaign: dict[str, Any]) -> tuple[date, date, date]:
     today = datetime.now(PARIS).date()
-    first = min(
-        date.fromisoformat(curve[0]["on"]), date.fromisoformat(campaign["starts_on"] or curve[0]["on"])
-    )
+    if campaign["closed_at"]:
+        today = min(today, datetime.fromisoformat(campaign["closed_at"]).astimezone(PARIS).date())
+    first = min(date.fromisoformat(curve[0]["on"]), date.fromisoformat(campaign["starts_on"]))
     latest = date.fromisoformat(curve[-1]["on"])
-    last = date.fromisoformat(campaign["ends_on"]) if campaign["ends_on"] else max(today, latest)
+    last = date.fromisoformat(campaign["ends_on"])
     return first, max(last, latest), max(today, latest)
 
 
