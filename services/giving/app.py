@@ -3,6 +3,7 @@
 from flask import Flask
 
 from services.giving import (
+    activity,
     campaigns,
     dashboards,
     donation_exports,
@@ -29,6 +30,7 @@ NOUNS = (
     launches,
     walls,
     dashboards,
+    activity,
     donations,
     donation_records,
     donation_exports,

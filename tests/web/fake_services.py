@@ -90,6 +90,8 @@ class World:
         self.claims = {}
         self.links_sent = []
         self.next_problem = None
+        self.since = []
+        self.findings = 0
 
     def sign_in(self, person, rights=()):
         """An open session of `person`; returns the cookie's value."""
@@ -306,6 +308,38 @@ def retry(self, world, query, body, link):
     return {"checkout_url": f"{world.public_url}/sandbox/pay/{link}"}
 
 
+def activity(self, world, query, body):
+    world.since.append(query["since"][0])
+    sums = {"gifts_count": 3, "gifts_minor": 15_000, "refunds_count": 1, "refunds_minor": 5000}
+    return sums | {"declined_count": 0, "currency": "EUR"}
+
+
+def month(self, world, query, body):
+    today = datetime.now(UTC).date()
+    day = {"on": str(today), "day_minor": 15_000, "raised_minor": 15_000}
+    return {
+        "currency": "EUR",
+        "first": str(today.replace(day=1)),
+        "last": str(today + timedelta(days=1)),
+        "raised_minor": 15_000,
+        "previous_minor": 9000,
+        "curve": [day],
+    }
+
+
+def arrivals(self, world, query, body):
+    world.since.append(query["since"][0])
+    return {"people": 2}
+
+
+def findings(self, world, query, body):
+    return {"items": [{}] * world.findings, "next": None}
+
+
+def list_gifts(self, world, query, body):
+    return {"items": [], "next": None}
+
+
 def my_gifts(self, world, query, body):
     self.session(world)
     return {"items": world.my_gifts, "next": None}
@@ -409,6 +443,11 @@ ROUTES = [
     ("GET", f"{G}/campaigns/{ID}/dashboard", dashboard),
     ("POST", f"{G}/campaigns/{ID}/(launches|closures|reopenings)", decide),
     ("GET", f"{G}/funds", funds),
+    ("GET", f"{G}/activity", activity),
+    ("GET", f"{G}/activity/month", month),
+    ("GET", f"{G}/findings", findings),
+    ("GET", f"{G}/donations", list_gifts),
+    ("GET", f"{D}/arrivals", arrivals),
     ("GET", f"{G}/campaigns/{ID}/total", total),
     ("GET", f"{G}/campaigns/{ID}/wall", show_wall),
     ("POST", f"{G}/donations", donate),

@@ -20,6 +20,7 @@ from web.console import (
     shell,
     system,
     times,
+    visits,
 )
 
 pages = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
@@ -42,9 +43,9 @@ def only_staff():
 
 @pages.after_request
 def keep_nothing(answer):
-    """Nothing of the console stays in a browser's or a proxy's cache."""
+    """Nothing of the console stays in a browser's or a proxy's cache but when the person was here."""
     answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return visits.note(answer)
 
 
 @pages.context_processor
