@@ -8,7 +8,9 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
+PARIS = ZoneInfo("Europe/Paris")
 FUND_ID = "0198f000-0000-7000-8000-00000000000f"
 STORY = {
     "fr": "Le fonds de bourses verse, pendant dix mois, de quoi tenir : le loyer, les livres,"
@@ -21,7 +23,7 @@ STORY = {
 
 def campaign(slug="bourses-2026", **changes):
     """One campaign as giving tells it."""
-    today = datetime.now(UTC).date()
+    today = datetime.now(PARIS).date()
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, slug)),
         "slug": slug,
@@ -315,7 +317,7 @@ def activity(self, world, query, body):
 
 
 def month(self, world, query, body):
-    today = datetime.now(UTC).date()
+    today = datetime.now(PARIS).date()
     day = {"on": str(today), "day_minor": 15_000, "raised_minor": 15_000}
     return {
         "currency": "EUR",
