@@ -4,6 +4,7 @@ from flask import Flask
 
 from services.directory import (
     accounts,
+    arrivals,
     authenticators,
     class_years,
     consents,
@@ -21,7 +22,7 @@ from services.directory.models import database
 from shared.keys import KnownKeys
 from shared.service import create_service
 
-NOUNS = (people, contacts, erasures, consents, class_years, imports, refusals)
+NOUNS = (people, contacts, erasures, consents, class_years, arrivals, imports, refusals)
 DOORS = (sign_in_links, sessions, tokens, accounts, authenticators)
 
 

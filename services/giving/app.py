@@ -3,6 +3,7 @@
 from flask import Flask
 
 from services.giving import (
+    activity,
     campaigns,
     dashboards,
     donation_exports,
@@ -13,6 +14,7 @@ from services.giving import (
     findings,
     funds,
     gift_links,
+    launches,
     my_donations,
     paths,
     reconciliations,
@@ -26,8 +28,10 @@ from shared.service import create_service
 
 NOUNS = (
     campaigns,
+    launches,
     walls,
     dashboards,
+    activity,
     donations,
     donation_records,
     donation_totals,

@@ -1,4 +1,4 @@
-"""Campaigns: an appeal, its page, its launch and its running total."""
+"""Campaigns: an appeal, its page and its running total."""
 
 from contextlib import suppress
 from datetime import date, datetime
@@ -22,9 +22,7 @@ from shared.db import lock
 from shared.errors import Conflict, NotFound
 from shared.http import Blueprint, IdempotencyKey
 from shared.i18n import bilingual
-from shared.messages import CampaignLaunched
 from shared.money import Minor
-from shared.outbox import publish
 from shared.pages import PageQuery, page, paged
 
 routes = Blueprint("campaigns", __name__, url_prefix="/api/v1/giving/campaigns")
@@ -72,6 +70,8 @@ class CampaignShown(Schema):
     donors_count = fields.Integer(attribute="total.donors_count")
     starts_on = fields.Date(required=True)
     ends_on = fields.Date(required=True)
+    launched_at = fields.AwareDateTime(allow_none=True)
+    closed_at = fields.AwareDateTime(allow_none=True)
     suggested_minor = fields.List(Minor(), required=True)
     picture = fields.String(required=True)
     entity = fields.Nested(EntityShown, required=True)
@@ -161,7 +161,7 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
     """Write a draft. Its address is its key: the same wish again answers with the same campaign."""
     with Transaction() as session:
         campaign = draft(session, by=caller().person_id, at=now(), **wish)
-        return with_tax(session, [campaign], on=today(now()))[0]
+        return read(session, campaign.id, at=now())
 
 
 @routes.patch("/<uuid:campaign_id>", allow="giving.manage")
@@ -170,17 +170,8 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
 def change(wish: dict[str, Any], campaign_id: UUID) -> Any:
     """Change words, goal, dates, amounts or picture."""
     with Transaction() as session:
-        campaign = revise(session, campaign_id, by=caller().person_id, at=now(), **wish)
-        return with_tax(session, [campaign], on=today(now()))[0]
-
-
-@routes.post("/<uuid:campaign_id>/launches", allow="giving.manage")
-@routes.response(201, CampaignShown)
-def start(campaign_id: UUID) -> Any:
-    """Open the campaign to gifts, and say so; a second time changes nothing."""
-    with Transaction() as session:
-        campaign = launch(session, campaign_id, by=caller().person_id, at=now())
-        return with_tax(session, [campaign], on=today(now()))[0]
+        revise(session, campaign_id, by=caller().person_id, at=now(), **wish)
+        return read(session, campaign_id, at=now())
 
 
 def whole() -> Select[Any]:
@@ -192,7 +183,8 @@ def whole() -> Select[Any]:
 
 def visible(status: str | None, *, to_staff: bool, on: date) -> Select[Any]:
     """Campaigns of a status, as anyone or as staff may see them."""
-    launched, over = Campaign.launched_at.is_not(None), Campaign.ends_on < on
+    launched = Campaign.launched_at.is_not(None)
+    over = or_(Campaign.ends_on < on, Campaign.closed_at.is_not(None))
     conditions = {
         None: [] if to_staff else [launched],
         "draft": [~launched] if to_staff else [launched, ~launched],
@@ -211,6 +203,12 @@ def find(session: Session, id_or_slug: str, *, to_staff: bool) -> Campaign:
     if campaign is None or (campaign.launched_at is None and not to_staff):
         raise NotFound
     return campaign
+
+
+def read(session: Session, campaign_id: UUID, *, at: datetime) -> Campaign:
+    """The campaign as it stands now, to be shown after a change."""
+    one = whole().where(Campaign.id == campaign_id).execution_options(populate_existing=True)
+    return with_tax(session, [session.execute(one).scalar_one()], on=today(at))[0]
 
 
 def with_tax(session: Session, campaigns: list[Campaign], *, on: date) -> list[Campaign]:
@@ -237,9 +235,9 @@ def draft(
     session.add(campaign)
     session.flush()
     session.add(CampaignTotal(campaign_id=campaign.id, currency=campaign.currency))
-    _note(session, "campaign.drafted", campaign.id, by=by, at=at, fields=sorted(words))
+    note(session, "campaign.drafted", campaign.id, by=by, at=at, fields=sorted(words))
     session.flush()
-    return _whole_of(session, campaign.id)
+    return campaign
 
 
 def revise(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime, **words: Any) -> Campaign:
@@ -255,9 +253,9 @@ def revise(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime
         raise FieldsRefused({"ends_on": ["Ends before it starts."]})
     if campaign.launched_at is not None:
         campaign.launch(at=campaign.launched_at)
-    _note(session, "campaign.changed", campaign_id, by=by, at=at, fields=sorted(words))
+    note(session, "campaign.changed", campaign_id, by=by, at=at, fields=sorted(words))
     session.flush()
-    return _whole_of(session, campaign_id)
+    return campaign
 
 
 def _move(session: Session, campaign: Campaign, fund_id: UUID) -> None:
@@ -269,25 +267,7 @@ def _move(session: Session, campaign: Campaign, fund_id: UUID) -> None:
     campaign.entity_id = fund.entity_id
 
 
-def launch(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime) -> Campaign:
-    """Open a campaign to gifts; said once."""
-    campaign = lock(session, Campaign, campaign_id)
-    is_news = campaign.launched_at is None
-    campaign.launch(at=at)
-    if is_news:
-        _note(session, "campaign.launched", campaign_id, by=by, at=at)
-        publish(session, CampaignLaunched.of(campaign), at=at)
-    session.flush()
-    return _whole_of(session, campaign_id)
-
-
-def _whole_of(session: Session, campaign_id: UUID) -> Campaign:
-    one = whole().where(Campaign.id == campaign_id).execution_options(populate_existing=True)
-    campaign: Campaign = session.execute(one).scalar_one()
-    return campaign
-
-
-def _note(
+def note(
     session: Session,
     action: str,
     campaign_id: UUID,
@@ -296,6 +276,7 @@ def _note(
     at: datetime,
     fields: list[str] | None = None,
 ) -> None:
+    """Who changed what of a campaign, for the audit trail."""
     audit.record(
         session,
         by=by,

@@ -41,7 +41,10 @@ class ClassParticipation(Schema):
 
 
 class Dashboard(Schema):
-    """`expected_minor` is the linear pace for today; mean × donors is the sum, but for rounding."""
+    """Mean × donors is the sum, but for rounding.
+
+    `expected_minor` is the linear pace for today; null while no gift is taken: nothing can be late then.
+    """
 
     campaign = fields.Nested(CampaignShown, required=True)
     raised_minor = Minor(required=True)
@@ -52,7 +55,7 @@ class Dashboard(Schema):
     donations_count = fields.Integer(required=True)
     median_minor = Minor(allow_none=True)
     mean_per_donor_minor = Minor(allow_none=True)
-    expected_minor = Minor(required=True)
+    expected_minor = Minor(required=True, allow_none=True)
     curve = fields.List(fields.Nested(Day), required=True)
     participation = fields.List(fields.Nested(ClassParticipation), required=True)
     latest = fields.List(fields.Nested(DonationListed), required=True)
@@ -80,7 +83,7 @@ def counted(session: Session, campaign: Campaign, *, at: datetime) -> dict[str, 
         "donations_count": total.donations_count,
         "median_minor": _one(session, MEDIAN, campaign.id),
         "mean_per_donor_minor": round(total.raised_minor / donors_count) if donors_count else None,
-        "expected_minor": campaign.expected_minor(day),
+        "expected_minor": campaign.expected_minor(day) if campaign.is_open(day) else None,
         "curve": curve(session, campaign),
         "participation": participation(session, campaign.id),
         "latest": latest(session, campaign.id, at=at),

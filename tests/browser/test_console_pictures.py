@@ -36,6 +36,8 @@ def places(stack, staff) -> dict[str, str]:
         "campaigns": "/console/campaigns/",
         "campaign": campaign,
         "campaign-edit": f"{campaign}/edit",
+        "campaign-close": f"{campaign}/close",
+        **draft(staff),
         "campaign-new": "/console/campaigns/new",
         "gifts": "/console/gifts/",
         "gifts-none": f"/console/gifts/{NOBODY}",
@@ -52,6 +54,30 @@ def places(stack, staff) -> dict[str, str]:
         "connections": "/console/connections/",
         "connection": f"/console/connections/{partner}",
         "system": "/console/system/",
+    }
+
+
+def draft(staff) -> dict[str, str]:
+    """The pages of a campaign that is not launched, with one text still to be written."""
+    words = {"fr": "Un orchestre", "en": "An orchestra"}
+    wish = {
+        "slug": "un-orchestre-en-images",
+        "fund_id": staff.get("/giving/funds")["items"][0]["id"],
+        **dict.fromkeys(("title", "summary", "story"), words),
+        "surplus_use": {"fr": "Aux bourses", "en": ""},
+        "goal_minor": 1_500_000,
+        "starts_on": "2026-01-01",
+        "ends_on": "2036-01-01",
+        "suggested_minor": [5000, 10000, 20000],
+        "picture": "music",
+    }
+    key = {"Idempotency-Key": "un-orchestre-en-images"}
+    made = staff.ask("POST", "/giving/campaigns", json=wish, headers=key).raise_for_status().json()
+    page = f"/console/campaigns/{made['id']}"
+    return {
+        "draft": page,
+        "draft-launch": f"{page}/launch",
+        "draft-preview": f"/campaigns/{made['slug']}/preview",
     }
 
 

@@ -1,12 +1,13 @@
 """The directory over HTTP, as the console and the portal use it."""
 
 import io
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
 from services.directory import cards, contacts, import_runs, people, settings, trail
-from services.directory.models import Transaction
+from services.directory.models import Person, Transaction
 from shared import audit
 from tests.directory.conftest import NOW, said, signed_in
 
@@ -289,6 +290,24 @@ def test_classes_count_people_and_who_can_be_reached(client, officer, zoe):
         {"class_year": 2011, "people": 1, "reachable": 0},
         {"class_year": 2009, "people": 2, "reachable": 1},
     ]
+
+
+def test_arrivals_count_who_was_written_down_since_a_moment(client, officer):
+    headers = officer("people.read")
+
+    def since(moment):
+        return client.get(f"{BASE}/arrivals", query_string={"since": moment}, headers=headers)
+
+    with Transaction() as session:
+        known = session.query(Person).count()
+        people.add(session, by=None, at=NOW, given_name="Al", family_name="Bo")
+        people.add(session, by=None, at=NOW, given_name="Bo", family_name="Al")
+        session.query(Person).filter_by(family_name="Bo").update({"created_at": NOW})
+
+    assert since("0001-01-01T00:00:00Z").json["people"] == known + 2
+    assert since((NOW + timedelta(hours=1)).isoformat()).json["people"] == known + 1
+    assert since("9999-12-31T00:00:00Z").json == {"people": 0}
+    assert since("2026-03-14").status_code == 422
 
 
 def test_a_file_is_checked_confirmed_and_written(client, officer):

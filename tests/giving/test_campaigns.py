@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from services.giving import settlements
 from services.giving.models import Campaign, Donor, Fund, Transaction
+from services.giving.models.campaigns import CampaignNotLive
 from tests.giving import world
 from tests.support.tokens import bearer
 
@@ -68,6 +69,88 @@ def test_a_draft_is_seen_by_staff_only_until_its_launch(app, staff):
 
     assert public.get(f"{URL}/un-orchestre").json["status"] == "live"
     assert said("campaign.launched") == 2
+
+
+def test_a_closed_campaign_takes_no_gifts_and_keeps_its_page(app, staff):
+    campaign_id = world.campaign()
+    world.settled(campaign_id, 5000)
+
+    closed = staff("post", f"/{campaign_id}/closures")
+    again = staff("post", f"/{campaign_id}/closures")
+
+    assert (closed.status_code, closed.json["status"]) == (201, "closed")
+    assert again.json["closed_at"] == closed.json["closed_at"] is not None
+    with pytest.raises(CampaignNotLive):
+        world.begin(campaign_id)
+    public = app.test_client()
+    assert public.get(f"{URL}/{campaign_id}").json["raised_minor"] == 5000
+    assert _ids(public.get(f"{URL}?status=live")) == []
+    assert _ids(public.get(f"{URL}?status=closed")) == [str(campaign_id)]
+
+
+def test_a_gift_whose_payment_page_was_open_at_the_closure_still_counts(app, staff):
+    campaign_id = world.campaign()
+    gift = world.begin(campaign_id, 7000)
+    staff("post", f"/{campaign_id}/closures")
+
+    with Transaction() as session:
+        assert settlements.settle(session, gift.paid, at=world.NOW) == "applied"
+
+    assert app.test_client().get(f"{URL}/{campaign_id}/total").json["raised_minor"] == 7000
+
+
+def test_a_closed_campaign_opens_again_while_its_dates_allow_it(staff):
+    campaign_id = world.campaign()
+    staff("post", f"/{campaign_id}/closures")
+
+    reopened = staff("post", f"/{campaign_id}/reopenings")
+
+    assert (reopened.status_code, reopened.json["status"], reopened.json["closed_at"]) == (201, "live", None)
+    world.begin(campaign_id)
+
+    staff("patch", f"/{campaign_id}", {"starts_on": "2020-01-01", "ends_on": "2020-02-01"})
+    over = staff("post", f"/{campaign_id}/reopenings")
+    assert (over.status_code, over.json["code"]) == (409, "campaign_over")
+
+
+def test_closing_and_opening_again_are_in_the_audit_trail_and_told_to_nobody(staff):
+    campaign_id = world.campaign()
+    told = said("campaign.launched")
+
+    for decision in ("closures", "closures", "reopenings", "reopenings"):
+        staff("post", f"/{campaign_id}/{decision}")
+
+    with Transaction() as session:
+        noted = session.execute(text("select action from audit_entries order by number")).scalars().all()
+        facts = session.execute(text("select count(*) from outbox")).scalar_one()
+    assert noted[-2:] == ["campaign.closed", "campaign.reopened"]
+    assert facts == told == 1
+
+
+def test_a_draft_is_not_closed_and_one_whose_last_day_has_passed_is_not_launched(staff):
+    world.campaign()
+    drafted = staff("post", "", wish(ends_on="2026-01-02")).json
+
+    assert staff("post", f"/{drafted['id']}/closures").json["code"] == "campaign_not_launched"
+    assert staff("post", f"/{drafted['id']}/reopenings").json["code"] == "campaign_not_launched"
+    assert staff("post", f"/{drafted['id']}/launches").json["code"] == "campaign_over"
+
+
+def test_what_is_not_live_has_no_pace(app, staff):
+    live, later = world.campaign(), world.campaign(starts_on=world.NOW.date() + timedelta(days=9))
+    drafted = staff("post", "", wish()).json["id"]
+    closed = world.campaign()
+    staff("post", f"/{closed}/closures")
+
+    def pace(campaign_id):
+        return staff("get", f"/{campaign_id}/dashboard").json["expected_minor"]
+
+    assert pace(live) is not None
+    assert [pace(each) for each in (later, drafted, closed)] == [None, None, None]
+
+
+def _ids(answer):
+    return [each["id"] for each in answer.json["items"]]
 
 
 def test_the_same_draft_again_is_the_same_campaign_and_another_is_refused(staff, app):

@@ -4,7 +4,7 @@ from dataclasses import fields
 from datetime import timedelta
 from uuid import uuid4
 
-from services.giving import demo, demo_campaigns, reconciliations
+from services.giving import demo, demo_campaigns, demo_gifts, reconciliations
 from services.giving.drift import drift_check
 from services.giving.models import Donation, Donor, Finding, Transaction
 from services.giving.settings import current, use
@@ -43,7 +43,7 @@ def told_of(settings, provider):
 def test_two_years_of_gifts_agree_with_the_books_and_with_the_provider(giving, tmp_path, monkeypatch):
     for each in demo_campaigns.CAMPAIGNS:
         monkeypatch.setitem(each, "gifts", max(20, each["gifts"] // 10))
-    monkeypatch.setattr(demo, "REFUNDED_EVERY", 7)
+    monkeypatch.setattr(demo_gifts, "REFUNDED_EVERY", 7)
     entries = [provider_support.entry(slug) for slug in ("fondation", "association")]
     with provider_support.provider(tmp_path, entries) as provider:
         told = use(demo.DemoSettings(**told_of(giving, provider)))

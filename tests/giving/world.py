@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.giving import campaigns, checkouts, donations, settlements
+from services.giving import campaigns, checkouts, donations, launches, settlements
 from services.giving.models import Checkout, Donation, Entity, Fund, Transaction
 from shared.db import uuid7
 
@@ -48,7 +48,7 @@ def campaign(
             **words,
         }
         drafted = campaigns.draft(session, by=None, at=NOW, fund_id=fund.id, **values)
-        return campaigns.launch(session, drafted.id, by=None, at=NOW).id
+        return launches.launch(session, drafted.id, by=None, at=NOW).id
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
+PARIS = ZoneInfo("Europe/Paris")
+FUND_ID = "0198f000-0000-7000-8000-00000000000f"
 STORY = {
     "fr": "Le fonds de bourses verse, pendant dix mois, de quoi tenir : le loyer, les livres,"
     " le billet de train pour rentrer.\n\nChaque dossier est étudié par deux personnes,"
@@ -21,7 +23,7 @@ STORY = {
 
 def campaign(slug="bourses-2026", **changes):
     """One campaign as giving tells it."""
-    today = datetime.now(ZoneInfo("Europe/Paris")).date()
+    today = datetime.now(PARIS).date()
     return {
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, slug)),
         "slug": slug,
@@ -48,6 +50,8 @@ def campaign(slug="bourses-2026", **changes):
         "donors_count": 412,
         "starts_on": str(today - timedelta(days=54)),
         "ends_on": str(today + timedelta(days=37)),
+        "launched_at": (datetime.now(UTC) - timedelta(days=54)).isoformat(),
+        "closed_at": None,
         "suggested_minor": [6000, 12000, 30000],
         "picture": "skyline",
         "entity": {
@@ -56,7 +60,7 @@ def campaign(slug="bourses-2026", **changes):
             "name": "Fondation de l'université de Valmont",
             "can_issue_receipts": True,
         },
-        "fund": {"id": str(uuid.uuid4()), "name": "Fonds de bourses"},
+        "fund": {"id": FUND_ID, "name": "Fonds de bourses"},
         "tax": {"rate_percent": 66, "ceiling_percent": 20},
     } | changes
 
@@ -144,6 +148,8 @@ class World:
         self.claims = {}
         self.links_sent = []
         self.next_problem = None
+        self.since = []
+        self.findings = 0
 
     def directory_of(self, person):
         """The directory holds this one person, who has an account and confirmed their address."""
@@ -237,9 +243,14 @@ class Handler(BaseHTTPRequestHandler):
             raise problem(401, "session_ended")
         return secret, world.sessions[secret]
 
+    def rights(self, world):
+        """What the caller may; a caller without a session may nothing."""
+        secret = self.headers.get("Authorization", "").removeprefix("Bearer token-")
+        return world.sessions.get(secret, {"rights": []})["rights"]
+
 
 def list_campaigns(self, world, query, body):
-    wanted = query.get("status", ["live", "closed", "draft"])
+    wanted = query.get("status", ["draft", "live", "closed"])
     return {"items": [each for each in world.campaigns if each["status"] in wanted], "next": None}
 
 
@@ -251,7 +262,53 @@ def find(world, name):
 
 
 def show_campaign(self, world, query, body, name):
-    return find(world, name)
+    found = find(world, name)
+    if found["status"] == "draft" and "giving.read" not in self.rights(world):
+        raise problem(404, "campaign_not_found")
+    return found
+
+
+def decide(self, world, query, body, name, decision):
+    """A launch, a closure, a reopening; each refused while the world has a problem with it."""
+    if world.next_problem:
+        raised, world.next_problem = world.next_problem, None
+        raise raised
+    found, now = find(world, name), datetime.now(UTC).isoformat()
+    found |= {
+        "launches": {"status": "live", "launched_at": now},
+        "closures": {"status": "closed", "closed_at": now},
+        "reopenings": {"status": "live", "closed_at": None},
+    }[decision]
+    raise Answer(201, found)
+
+
+def write_campaign(self, world, query, body, name=None):
+    if world.next_problem:
+        raised, world.next_problem = world.next_problem, None
+        raise raised
+    found = find(world, name) if name else campaign(body["slug"], status="draft")
+    world.campaigns = [each for each in world.campaigns if each is not found] + [found | body]
+    return found | body
+
+
+def funds(self, world, query, body):
+    each = campaign()
+    return {"items": [each["fund"] | {"entity": each["entity"]}], "next": None}
+
+
+def dashboard(self, world, query, body, name):
+    found = find(world, name)
+    sums = ("raised_minor", "goal_minor", "currency", "donations_count", "donors_count")
+    return {each: found[each] for each in sums} | {
+        "campaign": found,
+        "first_time_donors_count": 0,
+        "median_minor": None,
+        "mean_per_donor_minor": None,
+        "expected_minor": 7_000_000 if found["status"] == "live" else None,
+        "curve": [],
+        "participation": [],
+        "latest": [],
+    }
 
 
 def total(self, world, query, body, name):
@@ -317,6 +374,38 @@ def put_wall(self, world, query, body, link):
 
 def retry(self, world, query, body, link):
     raise Answer(201, {"checkout_url": f"{world.public_url}/sandbox/pay/{link}"})
+
+
+def activity(self, world, query, body):
+    world.since.append(query["since"][0])
+    sums = {"gifts_count": 3, "gifts_minor": 15_000, "refunds_count": 1, "refunds_minor": 5000}
+    return sums | {"declined_count": 0, "currency": "EUR"}
+
+
+def month(self, world, query, body):
+    today = datetime.now(PARIS).date()
+    day = {"on": str(today), "day_minor": 15_000, "raised_minor": 15_000}
+    return {
+        "currency": "EUR",
+        "first": str(today.replace(day=1)),
+        "last": str(today + timedelta(days=1)),
+        "raised_minor": 15_000,
+        "previous_minor": 9000,
+        "curve": [day],
+    }
+
+
+def arrivals(self, world, query, body):
+    world.since.append(query["since"][0])
+    return {"people": 2}
+
+
+def findings(self, world, query, body):
+    return {"items": [{}] * world.findings, "next": None}
+
+
+def list_gifts(self, world, query, body):
+    return {"items": [], "next": None}
 
 
 def my_gifts(self, world, query, body):
@@ -499,7 +588,17 @@ def story(self, world, query, body, person_id):
 G, D, ID = "/api/v1/giving", "/api/v1/directory", "([^/]+)"
 ROUTES = [
     ("GET", f"{G}/campaigns", list_campaigns),
+    ("POST", f"{G}/campaigns", write_campaign),
     ("GET", f"{G}/campaigns/{ID}", show_campaign),
+    ("PATCH", f"{G}/campaigns/{ID}", write_campaign),
+    ("GET", f"{G}/campaigns/{ID}/dashboard", dashboard),
+    ("POST", f"{G}/campaigns/{ID}/(launches|closures|reopenings)", decide),
+    ("GET", f"{G}/funds", funds),
+    ("GET", f"{G}/activity", activity),
+    ("GET", f"{G}/activity/month", month),
+    ("GET", f"{G}/findings", findings),
+    ("GET", f"{G}/donations", list_gifts),
+    ("GET", f"{D}/arrivals", arrivals),
     ("GET", f"{G}/campaigns/{ID}/total", total),
     ("GET", f"{G}/campaigns/{ID}/wall", show_wall),
     ("POST", f"{G}/donations", donate),

@@ -16,11 +16,13 @@ from web.console import (
     home,
     imports,
     integrations,
+    launches,
     people,
     reconciliation,
     shell,
     system,
     times,
+    visits,
 )
 
 pages = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
@@ -44,9 +46,9 @@ def only_staff():
 
 @pages.after_request
 def keep_nothing(answer):
-    """Nothing of the console stays in a browser's or a proxy's cache."""
+    """Nothing of the console stays in a browser's or a proxy's cache but when the person was here."""
     answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return visits.note(answer)
 
 
 @pages.context_processor
@@ -55,6 +57,7 @@ def around():
     return {} if request.headers.get("HX-Request") else {"menu": shell.menu, "waiting": shell.waiting}
 
 
+campaigns.routes.register_blueprint(launches.routes)
 GIFTS = (home, campaigns, gifts, reconciliation)
 NETWORK = (people, contacts, accounts, emails)
 for noun in (*GIFTS, *NETWORK, imports, integrations, system):

@@ -8,9 +8,10 @@ from flask import Blueprint, render_template, request
 from flask_babel import gettext as _
 
 from web import clients
-from web.clients import Problem, segment
-from web.console import charts
-from web.console.shell import then
+from web.clients import Problem, ServiceDown, segment
+from web.console import charts, launches
+from web.console.shell import then, tried
+from web.ui import pictures
 from web.ui.forms import Filled, key_of, minor_units
 from web.ui.writing import PARIS
 
@@ -18,7 +19,6 @@ routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
 
 TEXTS = ("title", "summary", "story", "surplus_use")
 FIELDS = {"goal_minor": "goal", "suggested_minor": "suggested"}
-PICTURES = ("skyline", "library", "laboratory", "garden", "music", "sport")
 
 
 @routes.get("/")
@@ -53,10 +53,12 @@ def create():
     """Save a draft; nothing is public before it is launched."""
     form = Filled(request.form)
     wish = _wish(form) | {"slug": _slug(form.value("title_fr"))}
+    if not form.is_good:
+        return _editor(form), 422
     try:
         made = clients.giving().post("/campaigns", wish, key=key_of(form.value("key"), wish))
-    except Problem as problem:
-        return _refused(problem, form)
+    except (Problem, ServiceDown) as error:
+        return _refused(error, form)
     said = _("The draft is saved. Nobody sees it before you launch it.")
     return then(said, "console.campaigns.show", campaign_id=made["id"])
 
@@ -71,32 +73,14 @@ def edit(campaign_id: str):
 def change(campaign_id: str):
     """Save the changes; a live page shows them at once."""
     form = Filled(request.form)
+    wish = _wish(form)
+    if not form.is_good:
+        return _editor(form, campaign_id), 422
     try:
-        clients.giving().patch(f"/campaigns/{segment(campaign_id)}", _wish(form))
-    except Problem as problem:
-        return _refused(problem, form, campaign_id)
+        clients.giving().patch(f"/campaigns/{segment(campaign_id)}", wish)
+    except (Problem, ServiceDown) as error:
+        return _refused(error, form, campaign_id)
     return then(_("Saved."), "console.campaigns.show", campaign_id=campaign_id)
-
-
-@routes.post("/<campaign_id>/launch")
-def launch(campaign_id: str):
-    """Open the campaign to gifts."""
-    try:
-        clients.giving().post(f"/campaigns/{segment(campaign_id)}/launches", {}, key=request.form["key"])
-        return then(
-            _("The campaign is live: its page takes gifts from now on."),
-            "console.campaigns.show",
-            campaign_id=campaign_id,
-        )
-    except Problem as problem:
-        if problem.status not in {409, 422}:
-            raise
-        return then(
-            _("The campaign was not launched: %(why)s", why=_launch_refusal(problem)),
-            "console.campaigns.show",
-            campaign_id=campaign_id,
-            kind="bad",
-        )
 
 
 def _dashboard(campaign_id: str) -> dict:
@@ -104,6 +88,8 @@ def _dashboard(campaign_id: str) -> dict:
     return {
         "campaign": told["campaign"],
         "told": told,
+        "begins_later": launches.begins_later(told["campaign"]),
+        "may_reopen": launches.may_reopen(told["campaign"]),
         "curve": charts.cumulative(told["curve"], told["campaign"]),
         "classes": sorted(told["participation"], key=_rate, reverse=True)[:7],
     }
@@ -114,28 +100,42 @@ def _rate(each: dict) -> float:
 
 
 def _editor(form: Filled, campaign_id: str = "") -> str:
-    funds = clients.giving().get("/funds")["items"]
+    funds = tried(clients.giving().get, "/funds") or {"items": []}
     return render_template(
         "console/campaign_edit.html",
         form=form,
         campaign_id=campaign_id,
-        funds=funds,
-        pictures=PICTURES,
+        funds=funds["items"],
+        pictures=pictures.described(),
     )
 
 
 def _wish(form: Filled) -> dict:
     wish = {name: {code: form.value(f"{name}_{code}") for code in ("fr", "en")} for name in TEXTS}
-    suggested = [minor_units(text) for text in form.value("suggested").replace(";", " ").split()]
+    amounts = {
+        "goal": minor_units(form.value("goal")),
+        "suggested": [minor_units(text) for text in _listed(form.value("suggested"))],
+    }
+    for name, amount in amounts.items():
+        if amount is None or (isinstance(amount, list) and None in amount):
+            form.refuse(name, _sentence(name))
+    for name in ("title_fr", "starts_on", "ends_on", "fund_id"):
+        if not form.value(name):
+            form.refuse(name, _sentence(name))
     return wish | {
         "fund_id": form.value("fund_id"),
-        "goal_minor": minor_units(form.value("goal")),
+        "goal_minor": amounts["goal"],
         "currency": "EUR",
-        "starts_on": form.value("starts_on") or None,
-        "ends_on": form.value("ends_on") or None,
-        "suggested_minor": [each for each in suggested if each],
-        "picture": form.value("picture", PICTURES[0]),
+        "starts_on": form.value("starts_on"),
+        "ends_on": form.value("ends_on"),
+        "suggested_minor": amounts["suggested"],
+        "picture": form.value("picture", pictures.NAMES[0]),
     }
+
+
+def _listed(typed: str) -> list[str]:
+    """Amounts with semicolons between them, or with spaces only."""
+    return [each for each in typed.split(";") if each.strip()] if ";" in typed else typed.split()
 
 
 def _slug(title: str) -> str:
@@ -151,7 +151,7 @@ def _as_typed(campaign: dict) -> dict[str, str]:
     return typed | {
         "fund_id": campaign["fund"]["id"] if campaign["fund"] else "",
         "goal": _euros(campaign["goal_minor"]),
-        "suggested": " ".join(map(_euros, campaign["suggested_minor"])),
+        "suggested": "; ".join(map(_euros, campaign["suggested_minor"])),
         "starts_on": campaign["starts_on"] or "",
         "ends_on": campaign["ends_on"] or "",
         "picture": campaign["picture"],
@@ -163,30 +163,36 @@ def _euros(minor: int | None) -> str:
     return f"{whole},{cents:02}" if cents else str(whole)
 
 
-def _refused(problem: Problem, form: Filled, campaign_id: str = ""):
-    if problem.status not in {409, 422}:
-        raise problem
-    for name in problem.fields:
-        form.refuse(FIELDS.get(name, name), _sentence(FIELDS.get(name, name)))
-    form.alert = "" if problem.fields else _conflict(problem)
+def _refused(error: Problem | ServiceDown, form: Filled, campaign_id: str = ""):
+    """The editor again, with all that was typed, and what is wrong beside each field."""
+    if isinstance(error, ServiceDown):
+        form.alert = _("Nothing was saved: gifts do not answer. What you typed is still here; save again.")
+        return _editor(form, campaign_id), 503
+    if error.status not in {409, 422}:
+        raise error
+    for name in error.fields:
+        field = _field(name)
+        form.refuse(field, _sentence(field))
+    form.alert = "" if error.fields else _conflict(error)
     return _editor(form, campaign_id), 422
+
+
+def _field(name: str) -> str:
+    """The form's field for a name of the service: `title.fr` is title_fr, `suggested_minor.2` suggested."""
+    first, _dot, rest = name.partition(".")
+    return f"{first}_{rest}" if first in TEXTS and rest else FIELDS.get(first, first)
 
 
 def _sentence(field: str) -> str:
     """What is wrong with a field, in the words of the page."""
     return {
         "goal": _("Write the goal in figures, like 12000."),
-        "suggested": _("Write amounts with a space between them."),
+        "suggested": _("Write six amounts at most, of at least one euro, with a semicolon between them."),
         "starts_on": _("Choose a first day."),
         "ends_on": _("Choose a last day, not before the first."),
         "fund_id": _("Choose where the money goes."),
-    }.get(field, _("Write this text in both languages."))
-
-
-def _launch_refusal(problem: Problem) -> str:
-    if problem.code == "campaign_not_ready" or problem.fields:
-        return _("texts in both languages, a goal, dates and the use of a surplus are needed first.")
-    return _("its state does not allow it.")
+        "title_fr": _("Write a title in French: the address of the page is made from it."),
+    }.get(field, _("This text cannot be kept as it is: shorten it, and take out any card number."))
 
 
 def _conflict(problem: Problem) -> str:

@@ -1,5 +1,6 @@
 """Charts drawn on the server as SVG coordinates; templates put the lines and the words around them."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -10,11 +11,30 @@ LEFT, TOP, RIGHT, BOTTOM = 64, 10, 8, 26
 
 
 def cumulative(curve: list[dict[str, Any]], campaign: dict[str, Any]) -> dict[str, Any] | None:
-    """The raised total by day against the goal, with the linear pace to the last day; None without a gift."""
+    """The total by day against the goal, with the linear pace while it is live; None without a gift."""
     if not curve:
         return None
     first, last, today = _days(curve, campaign)
-    top = _round_up(max(campaign["goal_minor"] or 0, 1, *(point["raised_minor"] for point in curve)))
+    goal = campaign["goal_minor"]
+    drawn, place = _drawn(curve, first, last, today, highest=goal)
+    pace = (*place(first, 0), *place(last, goal)) if campaign["status"] == "live" else None
+    return drawn | {"pace": pace}
+
+
+def monthly(month: dict[str, Any]) -> dict[str, Any] | None:
+    """The sum of a month by day, over the whole month; None without a gift."""
+    if not month["curve"]:
+        return None
+    first, last = date.fromisoformat(month["first"]), date.fromisoformat(month["last"])
+    drawn, _place = _drawn(month["curve"], first, last, _today())
+    return drawn | {"pace": None}
+
+
+def _drawn(
+    curve: list[dict[str, Any]], first: date, last: date, today: date, *, highest: int = 1
+) -> tuple[dict[str, Any], Callable[[date, int], tuple[float, float]]]:
+    """Line, area, grid and dot of a rising sum, and where a day and an amount stand on it."""
+    top = _round_up(max(highest, 1, *(point["raised_minor"] for point in curve)))
 
     def place(day: date, minor: int) -> tuple[float, float]:
         share = (day - first).days / max(1, (last - first).days)
@@ -32,25 +52,26 @@ def cumulative(curve: list[dict[str, Any]], campaign: dict[str, Any]) -> dict[st
         "line": line,
         "area": f"{points[0][0]},{floor} {line} {points[-1][0]},{floor}",
         "end": points[-1],
-        "pace": (*place(first, 0), *place(last, campaign["goal_minor"] or 0))
-        if campaign["ends_on"]
-        else None,
         "grid": [(place(first, top * step // 4)[1], top * step // 4) for step in range(5)],
         "first": first,
         "last": last,
         "today": min(today, last),
         "rows": curve,
-    }
+    }, place
 
 
 def _days(curve: list[dict[str, Any]], campaign: dict[str, Any]) -> tuple[date, date, date]:
-    today = datetime.now(PARIS).date()
-    first = min(
-        date.fromisoformat(curve[0]["on"]), date.fromisoformat(campaign["starts_on"] or curve[0]["on"])
-    )
+    today = _today()
+    if campaign["closed_at"]:
+        today = min(today, datetime.fromisoformat(campaign["closed_at"]).astimezone(PARIS).date())
+    first = min(date.fromisoformat(curve[0]["on"]), date.fromisoformat(campaign["starts_on"]))
     latest = date.fromisoformat(curve[-1]["on"])
-    last = date.fromisoformat(campaign["ends_on"]) if campaign["ends_on"] else max(today, latest)
+    last = date.fromisoformat(campaign["ends_on"])
     return first, max(last, latest), max(today, latest)
+
+
+def _today() -> date:
+    return datetime.now(PARIS).date()
 
 
 def _round_up(minor: int) -> int:

@@ -1,4 +1,4 @@
-"""Home: what waits for me, what happened since yesterday, how the campaigns stand; one box that searches."""
+"""Home: what waits for me, what happened since I last came, this month's curve; one box that searches."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -6,6 +6,7 @@ from uuid import UUID
 from flask import Blueprint, redirect, render_template, request, url_for
 
 from web import clients, session
+from web.console import charts, visits
 from web.console.shell import tried, waiting
 
 routes = Blueprint("home", __name__)
@@ -15,14 +16,19 @@ routes = Blueprint("home", __name__)
 def show():
     """The morning page."""
     may = session.visitor().may
-    gifts = tried(clients.giving().get, "/donations", limit=50) if may("giving.read") else None
-    campaigns = (
-        tried(clients.giving().get, "/campaigns", status="live", limit=20) if may("giving.read") else None
-    )
+    gifts = campaigns = month = None
+    if may("giving.read"):
+        gifts = tried(clients.giving().get, "/donations", limit=8)
+        campaigns = tried(clients.giving().get, "/campaigns", status="live", limit=20)
+        month = tried(clients.giving().get, "/activity/month")
+    before = visits.previous()
     return render_template(
         "console/home.html",
+        before=before,
+        happened=_happened(before or datetime.now(UTC) - timedelta(hours=24)),
+        month=month,
+        curve=charts.monthly(month) if month else None,
         gifts=gifts,
-        fresh=_since_yesterday(gifts["items"]) if gifts else None,
         campaigns=campaigns["items"] if campaigns else [],
         counts=waiting(),
         may=may,
@@ -48,17 +54,13 @@ def search():
     )
 
 
-def _since_yesterday(gifts: list[dict]) -> dict:
-    yesterday = datetime.now(UTC) - timedelta(hours=24)
-    fresh = [
-        each
-        for each in gifts
-        if each["status"] == "settled" and datetime.fromisoformat(each["settled_at"]) > yesterday
-    ]
+def _happened(since: datetime) -> dict:
+    """What came in since then, of what this person may see; None for what does not answer."""
+    may = session.visitor().may
+    told = {"since": since.isoformat()}
     return {
-        "count": len(fresh),
-        "raised_minor": sum(each["amount_minor"] for each in fresh),
-        "more": len(fresh) == 50,
+        "gifts": tried(clients.giving().get, "/activity", **told) if may("giving.read") else None,
+        "people": tried(clients.directory().get, "/arrivals", **told) if may("people.read") else None,
     }
 
 

@@ -28,7 +28,7 @@ class Entry:
     @property
     def is_here(self) -> bool:
         """Whether the page being read belongs to this entry."""
-        return (request.endpoint or "").rpartition(".")[0] == self.endpoint.rpartition(".")[0]
+        return (request.endpoint or "").startswith(self.endpoint.rpartition(".")[0] + ".")
 
 
 def menu() -> list[tuple[str, list[Entry]]]:

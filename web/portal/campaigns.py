@@ -41,6 +41,30 @@ def kept(slug):
     return render_template("portal/_kept.html", campaign=campaign, kept=kept_gifts.of_campaign(campaign))
 
 
+@routes.get("/<slug>/preview")
+def preview(slug):
+    """The page of a draft as everyone will see it; only for staff, and nothing can be given there."""
+    if visitor().unsure:
+        raise clients.ServiceDown("directory")
+    if not visitor().may("giving.read"):
+        abort(404)
+    campaign = clients.giving().get(f"/campaigns/{clients.segment(slug)}")
+    if campaign["status"] != "draft":
+        return redirect(f"/campaigns/{campaign['slug']}", code=303)
+    form = Filled()
+    return render_template(
+        "portal/campaign.html",
+        campaign=campaign | {"status": "live"},
+        form=form,
+        choices=choices(campaign, form),
+        preview=True,
+        kept=[],
+        total=campaign,
+        wall=[],
+        days_left=days_left(campaign),
+    )
+
+
 @routes.get("/<slug>/now/<locale>")
 def now(slug, locale):
     """What moves on the page, in one language and the same for everyone: asked again every 5 s."""
@@ -113,7 +137,7 @@ def form_key(campaign, kept):
     and who wishes to give once more after that one was received may.
     """
     received = next((gift["link"] for gift in kept if gift["status"] == "settled"), "")
-    return guard.derived("giving form", campaign["id"], received, datetime.now(PARIS).date().isoformat())
+    return guard.derived("giving form", campaign["id"], received, today().isoformat())
 
 
 def moving(campaign):
@@ -122,7 +146,12 @@ def moving(campaign):
     total = clients.for_everyone(giving, f"/campaigns/{campaign['id']}/total")
     wall = clients.for_everyone(giving, f"/campaigns/{campaign['id']}/wall", limit=WALL_LENGTH)["items"]
     marked = [{**row, "fresh": is_fresh(row["at"])} for row in wall]
-    return {"total": total, "wall": marked, "days_left": days_left(campaign)}
+    return {
+        "total": total,
+        "wall": marked,
+        "days_left": days_left(campaign),
+        "opens_later": campaign["status"] == "live" and campaign["starts_on"] > today().isoformat(),
+    }
 
 
 def is_fresh(at):
@@ -134,7 +163,12 @@ def days_left(campaign):
     """Whole days until the end, today counted; None without an end."""
     if not campaign["ends_on"]:
         return None
-    return max(0, (date.fromisoformat(campaign["ends_on"]) - datetime.now(PARIS).date()).days + 1)
+    return max(0, (date.fromisoformat(campaign["ends_on"]) - today()).days + 1)
+
+
+def today():
+    """The day where the school is."""
+    return datetime.now(PARIS).date()
 
 
 def choices(campaign, form):

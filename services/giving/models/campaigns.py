@@ -25,6 +25,14 @@ class CampaignNotLive(Conflict):
     """This campaign does not take gifts at the moment."""
 
 
+class CampaignNotLaunched(Conflict):
+    """Only a campaign that was launched can be closed."""
+
+
+class CampaignOver(Conflict):
+    """The last day of this campaign has passed; a later one must be chosen first."""
+
+
 class Campaign(Base):
     """A fundraising appeal for one fund of one entity, in one currency."""
 
@@ -37,6 +45,7 @@ class Campaign(Base):
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         CheckConstraint("starts_on <= ends_on", name="dates"),
         CheckConstraint("array_position(suggested_minor, null) is null", name="suggested"),
+        CheckConstraint("closed_at is null or launched_at is not null", name="closed_after_launch"),
         Index("ix_campaigns_newest", "starts_on", "id"),
     )
 
@@ -56,6 +65,8 @@ class Campaign(Base):
     picture: Mapped[str]
     created_at: Mapped[Instant]
     launched_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    """When staff ended it before its last day."""
     goal_reached_at: Mapped[datetime | None]
 
     entity: Mapped[Entity] = relationship(lazy="raise_on_sql", viewonly=True)
@@ -63,10 +74,14 @@ class Campaign(Base):
     total: Mapped["CampaignTotal"] = relationship(lazy="raise_on_sql", viewonly=True)
 
     def status(self, today: date) -> str:
-        """draft before its launch, closed after its last day, live between."""
+        """draft before its launch, closed by staff or after its last day, live between."""
         if self.launched_at is None:
             return "draft"
-        return "closed" if today > self.ends_on else "live"
+        return "closed" if self.closed_at is not None or today > self.ends_on else "live"
+
+    def is_open(self, today: date) -> bool:
+        """Whether gifts are taken today: launched, begun, and not over."""
+        return self.status(today) == "live" and today >= self.starts_on
 
     def launch(self, *, at: datetime) -> None:
         """Open to gifts; a second launch changes nothing."""
@@ -75,9 +90,31 @@ class Campaign(Base):
             raise CampaignNotReady
         self.launched_at = self.launched_at or at
 
+    def close(self, *, at: datetime, today: date) -> bool:
+        """Take no more gifts: whether that is news."""
+        if self.launched_at is None:
+            raise CampaignNotLaunched
+        if self.status(today) == "closed":
+            return False
+        self.closed_at = at
+        return True
+
+    def reopen(self, *, today: date) -> bool:
+        """Undo a closure: whether that is news. CampaignOver when the last day has passed since."""
+        if self.launched_at is None:
+            raise CampaignNotLaunched
+        self.check_not_over(today)
+        was_closed, self.closed_at = self.closed_at is not None, None
+        return was_closed
+
+    def check_not_over(self, today: date) -> None:
+        """Raise CampaignOver once the last day has passed."""
+        if today > self.ends_on:
+            raise CampaignOver
+
     def check_open(self, today: date) -> None:
         """Raise CampaignNotLive unless gifts are taken today."""
-        if self.status(today) != "live" or today < self.starts_on:
+        if not self.is_open(today):
             raise CampaignNotLive
 
     def expected_minor(self, today: date) -> int:

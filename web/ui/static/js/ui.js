@@ -63,12 +63,27 @@
   });
   document.addEventListener("click", (event) => menus().forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; }));
 
-  // Copy an address.
+  // Copy an address, and say so. Where the browser keeps its clipboard closed, the field that shows it is selected.
+  const copied = async (text, field) => {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      if (field) { field.focus(); field.select(); }
+      return Boolean(field) && document.execCommand("copy");
+    }
+  };
   all("[data-copy]").forEach((button) => {
+    const field = document.getElementById(button.dataset.field);
+    const status = one("[role=status]", button.parentElement);
     button.hidden = false;
+    if (field) field.addEventListener("focus", () => field.select());
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(button.dataset.copy);
-      button.textContent = document.body.dataset.copied;
+      if (status) status.textContent = "";
+      const done = await copied(button.dataset.copy, field);
+      if (!done && !field) return;
+      const said = document.body.dataset[done ? "copied" : "select"];
+      setTimeout(() => { (status || button).textContent = said; }, 50);
     });
   });
   all("[data-share]").forEach((button) => {

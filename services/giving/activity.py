@@ -1,0 +1,140 @@
+"""Activity: what happened in all campaigns together since a moment, and this month by day."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from marshmallow import Schema, fields
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from services.giving.clock import today
+from services.giving.dashboards import Day
+from services.giving.models import Transaction
+from services.giving.settings import current
+from shared.clock import now
+from shared.http import Blueprint
+from shared.money import Minor
+
+routes = Blueprint("activity", __name__, url_prefix="/api/v1/giving/activity")
+
+CURRENCY = "EUR"
+
+
+class ActivityQuery(Schema):
+    """Since when."""
+
+    since = fields.AwareDateTime(required=True)
+
+
+class Activity(Schema):
+    """Gifts received since, whatever became of them later; gifts given back since; refusals of banks."""
+
+    currency = fields.String(required=True)
+    gifts_count = fields.Integer(required=True)
+    gifts_minor = Minor(required=True)
+    refunds_count = fields.Integer(required=True)
+    refunds_minor = Minor(required=True)
+    declined_count = fields.Integer(required=True)
+
+
+class Month(Schema):
+    """Gifts received this month and not given back; `previous_minor` is last month's to the same day."""
+
+    currency = fields.String(required=True)
+    first = fields.Date(required=True)
+    last = fields.Date(required=True)
+    raised_minor = Minor(required=True)
+    previous_minor = Minor(required=True)
+    curve = fields.List(fields.Nested(Day), required=True)
+
+
+@routes.get("", allow="giving.read")
+@routes.arguments(ActivityQuery, location="query")
+@routes.response(200, Activity)
+def show(query: dict[str, Any]) -> Any:
+    """What happened since a moment, in all campaigns."""
+    with Transaction() as session:
+        return happened(session, since=query["since"])
+
+
+@routes.get("/month", allow="giving.read")
+@routes.response(200, Month)
+def month() -> Any:
+    """This month so far, by day where the school is."""
+    with Transaction() as session:
+        return month_of(session, today(now()))
+
+
+HAPPENED = text(
+    """
+    with kept as (
+      select each.gifts, each.minor from campaigns cross join lateral (
+        select count(*) as gifts, sum(amount_minor) as minor from donations
+        where campaign_id = campaigns.id and settled_at >= :since and refunded_at is null
+      ) each where currency = :currency
+    ), returned as (
+      select amount_minor, settled_at, refunded_at from donations
+      where refunded_at is not null and currency = :currency
+        and (settled_at >= :since or refunded_at >= :since)
+    ), declined as (
+      select count(*) as gifts from donations
+      where settled_at is null and failed_at >= :since and failure = 'declined'
+    ), came as (
+      select gifts, coalesce(minor, 0) as minor from kept
+      union all select 1, amount_minor from returned where settled_at >= :since
+    )
+    select (select coalesce(sum(gifts), 0) from came) as gifts_count,
+           (select coalesce(sum(minor), 0) from came) as gifts_minor,
+           (select count(*) from returned where refunded_at >= :since) as refunds_count,
+           (select coalesce(sum(amount_minor), 0) from returned where refunded_at >= :since) as refunds_minor,
+           (select gifts from declined) as declined_count
+    """
+)
+"""By ix_donations_wall for each campaign, ix_donations_refunded and ix_donations_unsettled."""
+
+BY_DAY = text(
+    """
+    select day, cast(sum(minor) as bigint) as minor from campaigns cross join lateral (
+      select cast(settled_at at time zone :zone as date) as day, sum(amount_minor) as minor from donations
+      where campaign_id = campaigns.id and settled_at >= :first and settled_at < :end and refunded_at is null
+      group by 1
+    ) each where currency = :currency group by day order by day
+    """
+)
+"""By ix_donations_wall for each campaign."""
+
+
+def happened(session: Session, *, since: datetime) -> dict[str, Any]:
+    """Gifts, refunds and refusals since a moment."""
+    counted = session.execute(HAPPENED, {"since": since, "currency": CURRENCY}).one()
+    return {"currency": CURRENCY} | {name: int(value) for name, value in counted._mapping.items()}
+
+
+def month_of(session: Session, day: date) -> dict[str, Any]:
+    """The month that `day` belongs to, up to that day."""
+    first, raised, curve = day.replace(day=1), 0, []
+    for on, minor in by_day(session, first, day):
+        raised += minor
+        curve.append({"on": on, "day_minor": minor, "raised_minor": raised})
+    before = (first - timedelta(days=1)).replace(day=1)
+    same_day = min(before + (day - first), first - timedelta(days=1))
+    return {
+        "currency": CURRENCY,
+        "first": first,
+        "last": (first + timedelta(days=31)).replace(day=1) - timedelta(days=1),
+        "raised_minor": raised,
+        "previous_minor": sum(minor for _, minor in by_day(session, before, same_day)),
+        "curve": curve,
+    }
+
+
+def by_day(session: Session, first: date, last: date) -> list[tuple[date, int]]:
+    """What came on each day with gifts, from `first` to `last` included, in the school's zone."""
+    zone = current().zone
+    told = {
+        "zone": current().time_zone,
+        "currency": CURRENCY,
+        "first": datetime.combine(first, time(), zone),
+        "end": datetime.combine(last + timedelta(days=1), time(), zone),
+    }
+    return [(row.day, row.minor) for row in session.execute(BY_DAY, told)]
