@@ -404,10 +404,6 @@ def findings(self, world, query, body):
     return {"items": [{}] * world.findings, "next": None}
 
 
-def list_gifts(self, world, query, body):
-    return {"items": [], "next": None}
-
-
 def my_gifts(self, world, query, body):
     self.session(world)
     return {"items": world.my_gifts, "next": None}
@@ -597,7 +593,6 @@ ROUTES = [
     ("GET", f"{G}/activity", activity),
     ("GET", f"{G}/activity/month", month),
     ("GET", f"{G}/findings", findings),
-    ("GET", f"{G}/donations", list_gifts),
     ("GET", f"{D}/arrivals", arrivals),
     ("GET", f"{G}/campaigns/{ID}/total", total),
     ("GET", f"{G}/campaigns/{ID}/wall", show_wall),
