@@ -63,7 +63,11 @@ class Books:
             return self._of_charge(movement, account)
         if movement.kind in REFUNDS:
             return self._of_refund(movement)
-        return None if movement.kind in OTHERS else _unexplained("movement_unexplained", movement)
+        if movement.kind in OTHERS:
+            return None
+        # By its own id: a dispute moves money twice when it is won, and each is to be seen.
+        detail = _told(movement) | {"source": movement.source}
+        return Difference("movement_unexplained", movement.id, None, detail)
 
     def _of_charge(self, movement: Movement, account: Account) -> Difference | None:
         pair = self.by_charge.get(movement.source or "")

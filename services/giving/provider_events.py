@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Select, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import HasCTE
 
-from services.giving import checkouts, findings, refund_outcomes, settlements
+from services.giving import checkouts, findings, gifts, refund_outcomes, settlements
 from services.giving.models import ProviderEvent
 from shared.errors import DomainError
 from shared.payments.records import Refund as ProviderRefund
@@ -49,6 +50,19 @@ COUNT_COPY = (
 )
 
 
+def with_gift(take: HasCTE) -> Select[Any]:
+    """The event taken and, in the same round trip, the gift of its checkout locked.
+
+    `told` is the outer side of the only join: a gift is looked for after its event was taken, and not at all
+    when the event was taken before.
+    """
+    told, gift = take.cte("told"), gifts.LOCK_BY_CHECKOUT.cte("gift")
+    return select(told.c.event_id, *gift.c).select_from(told.outerjoin(gift, true()))
+
+
+TAKE_WITH_GIFT = with_gift(TAKE)
+
+
 def take(
     session: Session,
     event: dict[str, Any],
@@ -64,37 +78,49 @@ def take(
     The row decides: it is inserted first, and who comes second with the same id waits for the first one's
     commit and then changes nothing.
     """
+    told = Told(event, account=account, at=at)
     row = {
         "account": account,
-        "event_id": event["id"],
-        "type": event["type"],
-        "object_id": str(event["data"]["object"].get("id", "")),
-        "happened_at": datetime.fromtimestamp(event["created"], UTC),
+        "event_id": told.id,
+        "type": told.type,
+        "object_id": str(told.object.get("id", "")),
+        "happened_at": told.happened_at,
         "received_at": received_at or at,
         "source": source,
         "body": body,
     }
-    if session.execute(TAKE, row).scalar_one_or_none() is None:
-        session.execute(COUNT_COPY, {"of_account": account, "of_event": event["id"]})
+    if not _is_new(session, told, row):
+        session.execute(COUNT_COPY, {"of_account": account, "of_event": told.id})
         return "repeated"
-    outcome = apply(session, event, account=account, at=at)
+    outcome = apply(session, told)
     if outcome != "applied":
-        taken = session.get_one(ProviderEvent, (account, event["id"]))
+        taken = session.get_one(ProviderEvent, (account, told.id))
         taken.outcome = outcome
         taken.retry_at = at + timedelta(seconds=2) if outcome == "parked" else None
     return outcome
 
 
-def apply(session: Session, event: dict[str, Any], *, account: str, at: datetime) -> str:
+def _is_new(session: Session, told: "Told", row: dict[str, Any]) -> bool:
+    """Insert the event's row, and lock with it the gift that a payment is for; False when it was there."""
+    checkout_id = told.mark("checkout_id") if HANDLERS.get(told.type) is _completed else None
+    if checkout_id is None:
+        return session.execute(TAKE, row).one_or_none() is not None
+    taken = session.execute(TAKE_WITH_GIFT, row | {"checkout_id": checkout_id}).one_or_none()
+    if taken is not None and taken.donation_id is not None:
+        told.gift = taken
+    return taken is not None
+
+
+def apply(session: Session, told: "Told") -> str:
     """What the event does: `applied`, `ignored`, `parked` or `mismatch`."""
-    handler = HANDLERS.get(event["type"])
+    handler = HANDLERS.get(told.type)
     if handler is None:
         return "ignored"
     try:
-        return handler(session, Told(account, event, at))
+        return handler(session, told)
     except EventUnreadable as error:
-        detail = {"type": event["type"], "field": str(error)}
-        return findings.mismatch(session, "event_unreadable", account, event["id"], None, detail, at=at)
+        detail = {"type": told.type, "field": str(error)}
+        return findings.mismatch(session, "event_unreadable", told.account, told.id, None, detail, at=told.at)
 
 
 class EventUnreadable(ValueError):
@@ -104,8 +130,12 @@ class EventUnreadable(ValueError):
 class Told:
     """One event as handlers read it."""
 
-    def __init__(self, account: str, event: dict[str, Any], at: datetime) -> None:
+    gift: gifts.Gift | None = None
+    """The gift of the checkout that it names, when taking the event has locked it."""
+
+    def __init__(self, event: dict[str, Any], *, account: str, at: datetime) -> None:
         self.account, self.at = account, at
+        self.id, self.type = str(event["id"]), str(event["type"])
         self.object: dict[str, Any] = event["data"]["object"]
         self.happened_at = datetime.fromtimestamp(event["created"], UTC)
 
@@ -137,7 +167,7 @@ def _completed(session: Session, told: Told) -> str:
         return "parked"
     if told.text("payment_status") != "paid":
         return checkouts.wait(session, checkout_id, at=told.at)
-    return settlements.settle(session, _paid(told, checkout_id), at=told.at)
+    return settlements.settle(session, _paid(told, checkout_id), at=told.at, gift=told.gift)
 
 
 def _paid(told: Told, checkout_id: UUID) -> settlements.Paid:
@@ -223,7 +253,7 @@ def _retry(session: Session, parked: ProviderEvent, *, at: datetime) -> bool:
     """One that raises keeps its place and stops nobody else."""
     try:
         with session.begin_nested():
-            outcome = apply(session, json.loads(parked.body or "{}"), account=parked.account, at=at)
+            outcome = apply(session, Told(json.loads(parked.body or "{}"), account=parked.account, at=at))
     except (DomainError, IntegrityError) as error:
         log.error("parked event fails", event_id=parked.event_id, error=type(error).__name__)
         outcome = "parked"

@@ -83,14 +83,14 @@ SETTLE = text(
 )
 
 
-def settle(session: Session, paid: Paid, *, at: datetime) -> str:
+def settle(session: Session, paid: Paid, *, at: datetime, gift: gifts.Gift | None = None) -> str:
     """A payment was accepted: donation, books, totals and news, once.
 
-    Returns what became of it: `applied`; `ignored` when it was known; `parked` when we know no such
-    checkout (yet); `mismatch` when what was paid is not what we asked, which is written down as a finding
-    and changes nothing else.
+    `gift` is the checkout's, when the caller has locked it already. Returns what became of it: `applied`;
+    `ignored` when it was known; `parked` when we know no such checkout (yet); `mismatch` when what was paid
+    is not what we asked, which is written down as a finding and changes nothing else.
     """
-    gift = gifts.lock_by_checkout(session, paid.checkout_id)
+    gift = gift or gifts.lock_by_checkout(session, paid.checkout_id)
     if gift is None:
         return "parked"
     if different := _differences(gift, paid):

@@ -18,6 +18,8 @@ from uuid import UUID
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
+from shared.messages.writing import written
+
 by_type: dict[str, type["Message"]] = {}
 
 
@@ -82,11 +84,12 @@ class Message:
         return str(getattr(self, self.key))
 
     def dump(self) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        """(public part, personal part) as JSON; MessageMalformed when a required field is not there."""
-        value = {name: each for name, each in _json(self.schema, self).items() if each is not None}
-        problems = self.schema.validate(value)
-        if problems:
-            raise MessageMalformed(f"{self.type}: {', '.join(sorted(map(str, problems)))}")
+        """(public part, personal part) as JSON; MessageMalformed names the fields that are wrong."""
+        said = {name: each for name in self.schema.fields if (each := getattr(self, name)) is not None}
+        try:
+            value = written(self.schema, said)
+        except ValidationError as error:
+            raise self._malformed(error) from None
         return value, value.pop("contact", None)
 
     @classmethod
@@ -95,7 +98,11 @@ class Message:
         try:
             return cls(**cls.schema.load(value))
         except ValidationError as error:
-            raise MessageMalformed(f"{cls.type}: {', '.join(sorted(map(str, error.messages)))}") from None
+            raise cls._malformed(error) from None
+
+    @classmethod
+    def _malformed(cls, error: ValidationError) -> MessageMalformed:
+        return MessageMalformed(f"{cls.type}: {', '.join(sorted(map(str, error.messages)))}")
 
 
 def parse(type_name: str, value: Any) -> Message:
@@ -105,8 +112,3 @@ def parse(type_name: str, value: Any) -> Message:
     if not isinstance(value, Mapping):
         raise MessageMalformed(f"{type_name}: not an object")
     return by_type[type_name].load(value)
-
-
-def _json(schema: Schema, message: Message) -> dict[str, Any]:
-    dumped = schema.dump(message)
-    return dict(dumped)

@@ -117,6 +117,32 @@ def _tell_past(school, items):
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.parametrize(("outcome", "moved"), [("lost", [-1000]), ("won", [-1000, 1000])])
+def test_a_dispute_is_a_finding_for_each_time_that_it_moves_money_and_the_books_stay(school, outcome, moved):
+    """Giving has no dispute yet: whoever looks after gifts is told, and nothing is booked by itself."""
+    give(school, 1)
+    payment = text("select payment_id from settlements")
+    with Transaction() as session:
+        payment_id = session.execute(payment).scalar_one()
+
+    dispute = school.provider.dispute(payment_id)
+    opened = reconcile(school)
+    school.provider.close_dispute(dispute["id"], outcome)
+    school.provider.settle()
+    closed = reconcile(school, since=now() - timedelta(hours=1))
+
+    assert (opened.findings_new, closed.findings_new) == (1, len(moved) - 1)
+    with Transaction() as session:
+        found = session.query(Finding).order_by(Finding.id).all()
+        raised = session.execute(text("select raised_minor from campaign_totals")).scalar_one()
+        assert drift_check(session) == []
+    assert [(each.kind, each.detail["amount_minor"]) for each in found] == [
+        ("movement_unexplained", amount) for amount in moved
+    ]
+    assert {each.detail["source"] for each in found} == {dispute["id"]}
+    assert raised == 1000
+
+
 def test_fees_are_booked_while_reconciling(school):
     give(school, 3)
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import column, select, text
 
 from services.giving import provider_events
 from services.giving.drift import drift_check
@@ -167,9 +167,9 @@ def deliver_shuffled(app, gifts, *, copies=5, threads=8, seed=7):
     handled = []
     original = provider_events.apply
 
-    def counting(session, event, **values):
-        outcome = original(session, event, **values)
-        handled.append((event["id"], outcome))
+    def counting(session, told):
+        outcome = original(session, told)
+        handled.append((told.id, outcome))
         return outcome
 
     events = [gift.event() for gift in gifts] * copies
@@ -207,10 +207,10 @@ def test_five_copies_of_each_event_have_one_effect(app, size):
 def test_without_the_once_only_row_copies_are_handled_again(app, monkeypatch):
     """The control run: a check before the insert, not the insert that decides, lets copies through."""
     check = text(
-        "select cast(:event_id as text)"
+        "select cast(:event_id as text) as event_id"
         " where not exists (select from provider_events where event_id = :event_id)"
-    )
-    monkeypatch.setattr(provider_events, "TAKE", check)
+    ).columns(column("event_id"))
+    monkeypatch.setattr(provider_events, "TAKE_WITH_GIFT", provider_events.with_gift(check))
 
     _, handled = deliver_shuffled(app, _many(30))
 

@@ -18,6 +18,7 @@ from shared.messages import (
     reveal,
     seal,
 )
+from shared.messages.writing import WRITERS
 
 NOW = datetime(2026, 11, 23, 10, 42, tzinfo=UTC)
 KEY = "a key of at least thirty-two characters"
@@ -98,6 +99,56 @@ def test_a_malformed_message_names_its_fields_and_no_values() -> None:
 def test_an_incomplete_message_cannot_be_said() -> None:
     with pytest.raises(MessageMalformed, match="settled_at"):
         DonationSettled(donation_id=uuid4()).dump()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("donation_id", "not an id"),
+        ("amount_minor", "12000"),
+        ("amount_minor", 120.0),
+        ("amount_minor", True),
+        ("receiptable", 1),
+        ("currency", 978),
+        ("settled_at", NOW.replace(tzinfo=None)),
+        ("settled_at", NOW.isoformat()),
+        ("campaign_title", "Bourses"),
+        ("campaign_title", {"fr": "Bourses"}),
+        ("campaign_title", {"fr": "Bourses", "en": None}),
+        ("contact", {"party_id": uuid4(), "email": "claire@example.org", "locale": "de"}),
+    ],
+)
+def test_a_value_that_its_field_does_not_take_cannot_be_said(name: str, value: object) -> None:
+    message = settled()
+    setattr(message, name, value)
+
+    with pytest.raises(MessageMalformed, match=rf"^donation.settled: {name}$"):
+        message.dump()
+
+
+def test_a_list_is_checked_entry_by_entry() -> None:
+    degrees = [{"programme": "Droit", "class_year": 2011}, {"programme": "Droit", "class_year": "2011"}]
+
+    with pytest.raises(MessageMalformed, match="degrees"):
+        PersonCard(person_id=uuid4(), version=1, degrees=degrees).dump()
+
+
+def test_a_block_keeps_what_it_leaves_open() -> None:
+    message = settled()
+    message.contact = message.contact | {"person_id": None, "not_declared": 1}
+
+    public, personal = message.dump()
+
+    assert "person_id" not in public
+    assert personal is not None
+    assert personal["person_id"] is None
+    assert "not_declared" not in personal
+
+
+def test_every_kind_of_field_that_a_message_declares_can_be_said() -> None:
+    for message in by_type.values():
+        for field in message.schema.fields.values():
+            assert any(kind in WRITERS for kind in type(field).__mro__), (message, field)
 
 
 def test_a_field_that_is_not_declared_is_refused() -> None:
