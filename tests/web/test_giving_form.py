@@ -151,7 +151,7 @@ def test_what_the_service_refuses_is_said_beside_the_field(browser):
     [
         (problem(429, "too_many", Retry_After=60), "Cela fait beaucoup d’un coup"),
         (problem(422, "campaign_closed"), "ne reçoit plus de dons"),
-        (problem(503, "provider_down"), "Nous n’avons pas pu préparer votre don"),
+        (problem(503, "provider_down"), "Les paiements ne répondent pas"),
         (problem(500, "internal"), "Rien n’a été prélevé"),
     ],
 )

@@ -69,8 +69,7 @@ def confirm(import_id: str):
 def refused(import_id: str):
     """The refused rows with their reasons, to mend and import again."""
     answer = clients.directory().raw("GET", f"/imports/{segment(import_id)}/refusals.csv", timeout_s=30)
-    if answer.status_code != 200:
-        raise Problem("directory", answer.status_code, {})
+    clients.directory().check(answer)
     file = Response(answer.content, content_type="text/csv; charset=utf-8")
     file.headers["Content-Disposition"] = 'attachment; filename="amicale-lignes-refusees.csv"'
     return file
