@@ -1,5 +1,7 @@
 """The giving form: one wish is one gift, errors are said where they are, nothing typed is lost."""
 
+import json
+
 import pytest
 
 from tests.web.fake_services import PERSON, campaign, problem
@@ -174,6 +176,14 @@ def test_with_giving_down_the_answers_are_kept_and_nothing_is_taken(browser, wor
     assert page.status_code == 503
     assert "Rien n’a été prélevé" in page.text
     assert 'value="zoe@example.org"' in page.text
+
+
+def test_the_log_of_a_gift_begun_names_it(browser, world, capsys):
+    browser.post(PAGE, GUEST)
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    [begun] = [line for line in lines if line.get("method") == "POST"]
+    assert begun["correlation_id"] in {donation["id"] for donation in world.donations.values()}
 
 
 def test_with_the_directory_down_a_guest_still_gives(browser, world):

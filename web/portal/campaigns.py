@@ -8,6 +8,7 @@ from hashlib import sha256
 from flask import Blueprint, Response, abort, g, redirect, render_template, request
 from flask_babel import gettext as _
 
+from shared import telemetry
 from shared.i18n import LOCALES
 from shared.money import CURRENCIES
 from web import clients, guard
@@ -63,6 +64,7 @@ def give(slug):
         return page(campaign, form), 503
     except clients.Problem as problem:
         return refuse(campaign, form, problem)
+    telemetry.concerns(donation["id"])
     page_of_gift = f"/l/gift/{donation['link']}#main"
     where = (donation["status"] == "pending" and donation["checkout_url"]) or page_of_gift
     return kept_gifts.keep(redirect(where, code=303), donation["link"])
