@@ -8,8 +8,9 @@ ADDRESS = re.compile(
     :\s*//                                # https://…
     | \b(https?|ftp|mailto|tel|javascript)\s*:
     | \bwww\s*\.                          # www.…
-    | (?<=[^\W_]{2})\s?\.(com|net|org|info|biz|xyz|top|online|site|shop|store|club|link|click|live|vip|icu|app|dev
-        |page|web|cloud|fun|win|bet|casino|io|me|ly|gg|gl|tk|cc|eu|fr|be|ch|de|uk|ru|su|cn|us|in|co)(?![^\W_.])
+    | (?<=[^\W_]{2})\s?\.(com|net|org|info|biz|xyz|top|online|site|shop|store|club|link|click|live|vip|icu
+        |app|dev|page|web|cloud|fun|win|bet|casino|io|me|ly|gg|gl|tk|cc|eu|fr|be|ch|de|uk|ru|su|cn|us|in|co
+      )(?![^\W_.])
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -112,6 +112,14 @@ def bound(**facts: Any) -> Any:
     return cast(Any, structlog.contextvars.bound_contextvars(**facts))
 
 
+def concerns(correlation_id: Any) -> None:
+    """What is left of this request is about the chain of this id, such as a gift's: its log lines say so.
+
+    For requests only, each of which begins with no such fact.
+    """
+    structlog.contextvars.bind_contextvars(correlation_id=str(correlation_id))
+
+
 def begin(parent: str | None) -> None:
     """A request begins: go on with the caller's trace, or begin one."""
     if not _exporting:

@@ -1,7 +1,8 @@
 """The services, as web asks them: with the person's token, their one address, and a limit of time.
 
 An answer that is an error raises `Problem`, with the service's stable code and the fields it names; no
-answer at all raises `ServiceDown`. Pages decide which of the two they can live with.
+answer at all, or that the service is not able to give one, raises `ServiceDown`. Pages decide which of the
+two they can live with.
 """
 
 import ssl
@@ -21,14 +22,16 @@ from web import guard, session
 
 CONNECT_S, ANSWER_S = 0.5, 4.0
 REST_AFTER_SILENCE_S = 1.0
+AWAY = frozenset({502, 503, 504})
+"""A service that says this of itself, or for which a proxy does, is as good as silent."""
 
 
 class ServiceDown(Exception):
-    """A service gave no answer."""
+    """A service gave no answer, or only that it cannot answer now."""
 
-    def __init__(self, service: str):
+    def __init__(self, service: str, retry_after_s: int = 0):
         super().__init__(service)
-        self.service = service
+        self.service, self.retry_after_s = service, retry_after_s or 5
 
 
 class Problem(Exception):
@@ -88,11 +91,16 @@ class Service:
     ) -> Any:
         """Ask, and return the parsed answer; `token=None` asks as nobody, "" as the request's person."""
         answer = self.raw(method, path, token=token, key=key, headers=headers, timeout_s=timeout_s, **content)
-        if answer.status_code >= 500 and not _is_problem(answer):
-            raise ServiceDown(self.name)
-        if answer.status_code >= 400:
-            raise Problem(self.name, answer.status_code, _json(answer), _retry_after(answer))
+        self.check(answer)
         return _json(answer) if answer.content else None
+
+    def check(self, answer: httpx.Response) -> None:
+        """Raise what an answer of this service means when it is an error."""
+        status = answer.status_code
+        if status in AWAY or (status >= 500 and not _is_problem(answer)):
+            raise ServiceDown(self.name, _retry_after(answer))
+        if status >= 400:
+            raise Problem(self.name, status, _json(answer), _retry_after(answer))
 
     def raw(
         self,

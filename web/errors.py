@@ -75,7 +75,7 @@ def _down(error: ServiceDown):
         _("This part is resting for a moment"),
         _("A part of the site does not answer. Nothing was lost; a payment already made is safe."),
         _("Try again in a minute."),
-        **{"Retry-After": "5"},
+        **{"Retry-After": str(error.retry_after_s)},
     )
 
 

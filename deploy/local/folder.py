@@ -4,11 +4,14 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 from deploy.local.problem import CannotGoOn
 
 NEEDED_MIB = 300
+MEMORY = Path("/dev/shm")
+MEMORY_NEEDED_MIB = 16
 
 
 class Folder:
@@ -22,6 +25,7 @@ class Folder:
         self.caddy = path / "caddy"
         self.sandbox = path / "sandbox"
         self.run = path / "run"
+        self.counters = self.run / "counters"
 
     def open(self) -> None:
         """Make the places; CannotGoOn when this folder cannot be used."""
@@ -41,7 +45,7 @@ class Folder:
 
     def has_room(self) -> None:
         """CannotGoOn when the disk is nearly full."""
-        free = shutil.disk_usage(self.path).free // 2**20
+        free = _free_mib(self.path)
         if free < NEEDED_MIB:
             raise CannotGoOn(
                 f"Only {free} MiB are free where {self.path} is, and Amicale needs {NEEDED_MIB}:"
@@ -63,6 +67,28 @@ class Folder:
         os.ftruncate(lock, 0)
         os.write(lock, f"{os.getpid()} {port}\n".encode())
         return lock
+
+    def open_counters(self) -> None:
+        """An empty place for what the processes of a service count together: in memory, where there is some.
+
+        The files there are mapped without being written first: on a full disk the system would end whoever
+        counts (SIGBUS), and that is every request. Only a link to the place stands in DATA.
+        """
+        self.close_counters()
+        if _free_mib(MEMORY) >= MEMORY_NEEDED_MIB:
+            self.counters.symlink_to(tempfile.mkdtemp(prefix="amicale-", dir=MEMORY))
+        else:
+            self.counters.mkdir()
+
+    def close_counters(self) -> None:
+        """Remove that place, also one that a killed stack left behind."""
+        if not self.counters.is_symlink():
+            shutil.rmtree(self.counters, ignore_errors=True)
+            return
+        place = self.counters.readlink()
+        self.counters.unlink()
+        if place.parent == MEMORY:
+            shutil.rmtree(place, ignore_errors=True)
 
     def note_processes(self, pids: dict[str, int]) -> None:
         """Keep the process ids by name, for operators and tests; a full disk is no reason to stop."""
@@ -86,3 +112,7 @@ class Folder:
             return int((self.path / "lock").read_text().split()[1])
         except (OSError, ValueError, IndexError):
             return None
+
+
+def _free_mib(place: Path) -> int:
+    return shutil.disk_usage(place).free // 2**20 if place.exists() else 0

@@ -123,8 +123,9 @@ class Layout:
                 f"{name.upper()}_FILE": str(self.keys.path(name))
                 for name in ("link_key", "message_key", "email_key")
             },
-            "PROMETHEUS_MULTIPROC_DIR": str(self.metrics(service)),
         }
+        if self.counters(service).exists():
+            told["PROMETHEUS_MULTIPROC_DIR"] = str(self.counters(service))
         if service == "directory":
             told["TOKEN_PRIVATE_KEY_FILE"] = str(self.keys.path("token_private_key"))
         if service == "giving":
@@ -191,9 +192,9 @@ class Layout:
     def _checkout(self) -> str:
         return "https://checkout.stripe.com" if "STRIPE_API_KEY" in self.settings.told else self.public_url
 
-    def metrics(self, service: str) -> Path:
-        """Where the processes of a service share their counters."""
-        return self.folder.run / f"metrics-{service}"
+    def counters(self, service: str) -> Path:
+        """Where the processes of a service count together, while the stack runs."""
+        return self.folder.counters / service
 
 
 _HANDED_ON: Sequence[str] = ("SCHOOL_NAME", "LOG_LEVEL", "OTLP_ENDPOINT")

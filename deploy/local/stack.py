@@ -1,7 +1,6 @@
 """The stack: what is started in which order, what follows when a part dies, how everything is stopped."""
 
 import asyncio
-import shutil
 import socket
 import sys
 import uuid
@@ -46,6 +45,7 @@ class Stack:
 
     async def start(self) -> None:
         """Start everything, as much at once as its order allows; return when the whole is ready."""
+        self.layout.folder.open_counters()
         database = asyncio.ensure_future(self._prepare_database())
         steps: list[Awaitable[None]] = [
             database,
@@ -79,6 +79,7 @@ class Stack:
         for keeper in self.keepers.values():
             keeper.log.close()
         self.layout.folder.note_processes({})
+        self.layout.folder.close_counters()
 
     async def run_once(self, name: str, command: Sequence[str], environment: dict[str, str]) -> None:
         """Run something to its end (a migration, a demo); CannotGoOn with its last line when it fails."""
@@ -168,8 +169,7 @@ class Stack:
     async def _start_service(self, service: str, database: "asyncio.Future[None]") -> None:
         await database
         await self._migrate(service)
-        shutil.rmtree(self.layout.metrics(service), ignore_errors=True)
-        self.layout.metrics(service).mkdir(parents=True)
+        self.layout.counters(service).mkdir()
         await asyncio.gather(
             self._start(parts.api(self.layout, service), said=None), self._start_worker(service)
         )

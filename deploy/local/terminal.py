@@ -8,8 +8,8 @@ from typing import TextIO
 
 COLOURS = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94)
 FACT_FIELDS_NOT_SHOWN = {
-    "event", "level", "timestamp", "service", "logger", "request_id", "message_id", "correlation_id",
-    "trace_id", "span_id", "process", "exception",
+    "event", "level", "timestamp", "service", "logger", "request_id", "message_id", "trace_id", "span_id",
+    "process", "exception",
 }  # fmt: skip
 # Of many facts alike, so many are shown, then their number after so long.
 SAME_SHOWN = 3
@@ -113,5 +113,6 @@ def worth_showing(line: bytes) -> Fact | None:
     level = str(said.get("level", "info")).lower()
     if level == "debug" or (level == "info" and said["event"].startswith(("request", "http"))):
         return None
-    fields = [f"{name}={value}" for name, value in said.items() if name not in FACT_FIELDS_NOT_SHOWN]
+    told = {name: value for name, value in said.items() if value is not None}
+    fields = [f"{name}={value}" for name, value in told.items() if name not in FACT_FIELDS_NOT_SHOWN]
     return Fact(said["event"], level, tuple(fields))

@@ -18,6 +18,7 @@ from services.giving.models import (
     database,
 )
 from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR
+from shared import telemetry
 from shared.auth import Caller, caller
 from shared.clock import now
 from shared.db import uuid7
@@ -82,6 +83,7 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
             return prepared(session, by=caller().person_id, at=now(), **wish)
 
         donation = once(session, Donation, header["key"], values=values, **wish)
+        telemetry.concerns(donation.id)
         checkout = None if donation.settled_at else checkouts.open_for(session, donation, at=now())
         asked = checkouts.wish(session, donation) if checkout else {}
     page = checkouts.page_of(checkout, asked) if checkout else None

@@ -14,7 +14,7 @@ from services.giving.donation_records import GiftNamed
 from services.giving.gifts import PURPOSE
 from services.giving.models import Campaign, Checkout, Donation, Transaction
 from services.giving.settings import current
-from shared import links
+from shared import links, telemetry
 from shared.clock import now
 from shared.http import Blueprint, IdempotencyKey
 from shared.links import LinkNotFound
@@ -88,6 +88,7 @@ def find(session: Session, token: str) -> Donation:
     if donation is None:
         raise LinkNotFound
     links.verify(PURPOSE, token, donation.link_version, key=current().link_key)
+    telemetry.concerns(donation.id)
     return donation
 
 

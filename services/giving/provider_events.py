@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import HasCTE
 
 from services.giving import checkouts, findings, gifts, refund_outcomes, settlements
-from services.giving.models import ProviderEvent
+from services.giving.models import ProviderEvent, Refund, Settlement
 from shared.errors import DomainError
 from shared.payments.records import Refund as ProviderRefund
 from shared.telemetry import log
@@ -159,6 +159,21 @@ class Told:
         if type(value) is not kind:
             raise EventUnreadable(name)
         return value
+
+
+def gift_of(session: Session, event: dict[str, Any], *, account: str, at: datetime) -> UUID | None:
+    """The gift that an event is about; None when it is none of ours. Only refunds are looked up."""
+    told = Told(event, account=account, at=at)
+    if (marked := told.mark("donation_id")) is not None:
+        return marked
+    if (refund_id := told.mark("refund_id")) is not None:
+        known = select(Refund.donation_id).where(Refund.id == refund_id)
+    else:
+        payment_id = str(told.object.get("payment_intent") or "")
+        known = select(Settlement.donation_id).where(
+            Settlement.account == account, Settlement.payment_id == payment_id
+        )
+    return session.execute(known).scalar_one_or_none()
 
 
 def _completed(session: Session, told: Told) -> str:

@@ -13,7 +13,7 @@ from services.giving.models import Donation, Refund, Settlement, Transaction
 from services.giving.models.donations import DonationNotSettled
 from services.giving.models.refunds import REASONS
 from services.giving.settings import current
-from shared import audit
+from shared import audit, telemetry
 from shared.auth import caller
 from shared.clock import now
 from shared.db import lock
@@ -66,6 +66,7 @@ class RefundShown(Schema):
 @routes.response(201, RefundShown)
 def create(wish: dict[str, Any], header: dict[str, str], donation_id: UUID) -> Refund:
     """Give the whole gift back to the donor."""
+    telemetry.concerns(donation_id)
     with Transaction() as session:
         values = prepared(session, donation_id, key=header["key"], at=now())
         refund = once(

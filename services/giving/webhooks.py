@@ -8,6 +8,7 @@ from marshmallow import Schema, fields
 from services.giving import provider_events
 from services.giving.models import Transaction
 from services.giving.settings import current
+from shared import telemetry
 from shared.clock import now
 from shared.http import Blueprint
 from shared.payments import webhook
@@ -44,5 +45,8 @@ def receive(account: str) -> Any:
         outcome = provider_events.take(
             session, event, account=account, body=raw.decode(), received_at=received_at, at=now()
         )
+        gift = provider_events.gift_of(session, event, account=account, at=received_at)
+    if gift is not None:
+        telemetry.concerns(gift)
     log.info("webhook taken", account=account, event_id=event["id"], type=event["type"], outcome=outcome)
     return {"received": True}

@@ -89,6 +89,7 @@ class Parcel:
     """One delivery, claimed and complete: everything that is needed after the transaction is closed."""
 
     id: UUID
+    correlation_id: UUID | None
     attempt: int
     connector: str
     target: Target
@@ -124,7 +125,12 @@ def claim(session: Session, *, at: datetime, settings: NotifySettings) -> Parcel
         delivery.body = parties.state(session, delivery.party_id) | {"as_of": at.isoformat()}
     delivery.claim(at=at)
     return Parcel(
-        delivery.id, delivery.attempts, subscription.connector, target(subscription, settings), delivery.body
+        id=delivery.id,
+        correlation_id=delivery.correlation_id,
+        attempt=delivery.attempts,
+        connector=subscription.connector,
+        target=target(subscription, settings),
+        state=delivery.body,
     )
 
 

@@ -48,7 +48,8 @@ def _of_email(email: Email) -> list[Step]:
     if email.status in WITHHELD:
         words, state = WITHHELD[email.status], STATES[email.status]
         kind = f"email_{email.status}"
-        return [_step(email.next_attempt_at, kind, words, email.subject, technical, state=state)]
+        withheld_at = email.given_up_at or email.created_at  # most are withheld when they are written
+        return [_step(withheld_at, kind, words, email.subject, technical, state=state)]
     return [queued]
 
 
@@ -77,7 +78,7 @@ def _of_delivery(delivery: Delivery, carrier: Delivery, url: str) -> Step:
     if carrier.delivered_at is not None:
         return _step(carrier.delivered_at, "crm_delivered", _DELIVERED, host, technical)
     if carrier.status == "failed":
-        return _step(carrier.next_attempt_at, "crm_failed", _GIVEN_UP, host, technical, state="bad")
+        return _step(carrier.given_up_at, "crm_failed", _GIVEN_UP, host, technical, state="bad")
     return _step(delivery.created_at, "crm_queued", _WAITING, host, technical, state="warn")
 
 

@@ -13,7 +13,7 @@ from functools import cache
 
 from services.notify import deliveries, sendings
 from services.notify.mailer import Mailer
-from services.notify.models import Transaction
+from services.notify.models import Email, Transaction
 from services.notify.settings import current
 from shared.clock import now
 from shared.jobs import every
@@ -75,7 +75,7 @@ def send_next(by: Mailer, *, clock: Clock = now) -> int:
     log.info(
         "email attempted",
         email_id=str(email.id),
-        correlation_id=str(email.correlation_id),
+        **_chain(email),
         template=email.template,
         outcome=outcome.kind,
         code=outcome.code,
@@ -96,7 +96,13 @@ def push_next(*, clock: Clock = now) -> int:
     log.info(
         "delivery attempted",
         delivery_id=str(parcel.id),
+        **_chain(parcel),
         attempt=parcel.attempt,
         answer=answer if isinstance(answer, int) else answer.error,
     )
     return 1
+
+
+def _chain(sent: Email | deliveries.Parcel) -> dict[str, str]:
+    """What began the chain that this belongs to, such as the gift, for the log; nothing when nothing did."""
+    return {"correlation_id": str(sent.correlation_id)} if sent.correlation_id else {}

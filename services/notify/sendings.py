@@ -41,9 +41,9 @@ def claim(session: Session, *, at: datetime) -> Email | None:
 
 def _may_leave(session: Session, email: Email, *, at: datetime) -> bool:
     if email.outlived(at=at):
-        email.withhold("stale", reason="it ran out before it could be sent")
+        email.withhold("stale", reason="it ran out before it could be sent", at=at)
     elif (why := addresses.forbidden(session, email)) is not None:
-        email.withhold("suppressed", reason=why)
+        email.withhold("suppressed", reason=why, at=at)
     return email.status in ("queued", "sending")
 
 
@@ -87,7 +87,7 @@ def conclude(
     if outcome.kind == LATER:
         email.put_off(trouble=outcome.trouble, code=outcome.code, reason=outcome.reason, at=at)
     elif outcome.kind == NEVER:
-        email.refused(code=outcome.code, reason=outcome.reason)
+        email.refused(code=outcome.code, reason=outcome.reason, at=at)
     else:
         email.left(code=outcome.code or 250, at=at)
         _tell(session, email, at=at)

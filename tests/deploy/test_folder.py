@@ -1,9 +1,12 @@
 """The folder DATA and the secrets in it."""
 
+import contextlib
 import os
+import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -83,3 +86,74 @@ def test_what_contains_secrets_is_kept_closed_when_written_anew(folder: Folder) 
 
     assert keys.keep("address", "two").read_text() == "two\n"
     assert stat.S_IMODE((folder.secrets / "address").stat().st_mode) == 0o600
+
+
+def test_what_is_counted_stands_in_memory_and_is_gone_after_the_stop(folder: Folder) -> None:
+    folder.open_counters()
+    place = folder.counters.resolve()
+    (folder.counters / "giving").mkdir()
+
+    folder.close_counters()
+
+    assert place.parent == folder_module.MEMORY
+    assert not place.exists() and not folder.counters.exists()
+
+
+def test_what_a_killed_stack_counted_is_removed_by_the_next(folder: Folder) -> None:
+    folder.open_counters()
+    left = folder.counters.resolve()
+
+    folder.open_counters()
+
+    assert not left.exists() and folder.counters.is_dir()
+    folder.close_counters()
+
+
+def test_without_room_in_memory_it_is_counted_in_the_data_folder(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "MEMORY", tmp_path / "none")
+
+    folder.open_counters()
+
+    assert folder.counters.is_dir() and not folder.counters.is_symlink()
+    folder.close_counters()
+    assert not folder.counters.exists()
+
+
+COUNT = "import prometheus_client as p; [p.Counter(f'a{n}', 'A').inc() for n in range(99)]"
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Folder]:
+    """A data folder on a disk of its own without a free byte."""
+    (disk := tmp_path / "disk").mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", disk], capture_output=True
+    ).returncode:
+        pytest.skip("a full disk needs the right to mount one")
+    folder = Folder(disk)
+    try:
+        folder.open()
+        folder.open_counters()
+        (folder.run / "on-disk").mkdir()
+        with contextlib.suppress(OSError), (disk / "filling").open("wb", buffering=0) as filling:
+            while filling.write(b"x" * 4096):
+                pass
+        yield folder
+    finally:
+        folder.close_counters()
+        subprocess.run(["umount", disk], check=True)
+
+
+def count_in(place: Path) -> int:
+    told = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(place)}
+    return subprocess.run([sys.executable, "-c", COUNT], env=told).returncode
+
+
+def test_a_full_disk_ends_nobody_who_counts(full: Folder) -> None:
+    assert count_in(full.counters) == 0
+
+
+def test_control_on_the_full_disk_itself_who_counts_is_ended(full: Folder) -> None:
+    assert count_in(full.run / "on-disk") == -signal.SIGBUS

@@ -47,6 +47,8 @@ class Echo(BaseHTTPRequestHandler):
         ).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
+        if self.path == "/own-policy":
+            self.send_header("Content-Security-Policy", "default-src 'none'")
         self.end_headers()
         self.wfile.write(body)
 
@@ -246,6 +248,14 @@ def test_the_answer_says_nothing_of_the_servers_and_is_guarded(demo: Gateway) ->
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
 
 
+def test_a_part_with_a_policy_of_its_own_keeps_the_other_guards(demo: Gateway) -> None:
+    headers = httpx.get(f"{demo.url}/own-policy").headers
+
+    assert headers["content-security-policy"] == "default-src 'none'"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
+
+
 def test_streams_are_not_held_back(demo: Gateway) -> None:
     began = time.monotonic()
     with httpx.stream("GET", f"{demo.url}/live/stream", headers={"Accept-Encoding": "gzip, zstd"}) as answer:
@@ -272,11 +282,63 @@ def test_the_log_keeps_no_query_no_link_and_no_whole_address(demo: Gateway) -> N
         assert [line for line in requests if secret in line] == []
 
 
-def test_a_part_that_is_away_is_a_502_without_details(tmp_path: Path) -> None:
-    with gateway(tmp_path, GIVING="127.0.0.1:1") as running:
-        answer = httpx.get(f"{running.url}/api/v1/giving/campaigns")
+@pytest.fixture(scope="module")
+def away(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway whose web, live updates and giving do not run."""
+    gone = dict.fromkeys(("WEB", "WEB_LIVE", "GIVING"), "127.0.0.1:1")
+    with gateway(tmp_path_factory.mktemp("away"), **gone) as running:
+        yield running
 
-    assert answer.status_code == 502 and "127.0.0.1" not in answer.text
+
+@pytest.mark.parametrize("path", ["/api/v1/giving/campaigns", "/webhooks/stripe/giving/foundation"])
+def test_programs_are_told_of_a_part_that_is_away_by_a_problem(away: Gateway, path: str) -> None:
+    answer = httpx.post(away.url + path, content=b"{}")
+
+    assert answer.status_code == 502 and int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    told = answer.json()
+    assert (told["type"], told["code"]) == ("urn:amicale:problem:unavailable", "unavailable")
+    assert (told["status"], told["title"]) == (502, "Bad Gateway")
+    assert "127.0.0.1" not in answer.text
+
+
+def test_people_are_told_of_a_part_that_is_away_by_a_page_in_both_languages(away: Gateway) -> None:
+    answer = httpx.get(f"{away.url}/campaigns/library?x=1")
+
+    assert answer.status_code == 502 and int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "rien n’a été débité deux fois" in answer.text and "nothing was charged twice" in answer.text
+    assert '<html lang="fr">' in answer.text and '<section lang="en">' in answer.text
+    assert "prefers-color-scheme: dark" in answer.text and "<script" not in answer.text
+    assert "Bad Gateway" not in answer.text and "{" not in answer.text.partition("<body>")[2]
+    assert "127.0.0.1" not in answer.text
+
+
+def test_only_what_was_got_is_asked_again_by_a_link(away: Gateway) -> None:
+    got = httpx.get(f"{away.url}/campaigns/library")
+    posted = httpx.post(f"{away.url}/campaigns/library/gifts", content=b"")
+
+    assert "<a href=''>Réessayer" in got.text
+    assert posted.status_code == 502 and "Rechargez" in posted.text and "<a" not in posted.text
+
+
+def test_a_live_page_is_told_by_one_sentence_in_its_place_for_notices(away: Gateway) -> None:
+    answer = httpx.get(f"{away.url}/console/gifts", headers={"HX-Request": "true"})
+
+    assert answer.status_code == 502 and answer.headers["HX-Retarget"] == "#notice"
+    assert answer.text.startswith('<p class="alert" role="alert">')
+
+
+@pytest.mark.parametrize("path", ["/", "/live/console", "/api/v1/giving/campaigns"])
+def test_the_answer_for_a_part_that_is_away_is_guarded_as_every_other(away: Gateway, path: str) -> None:
+    headers = httpx.get(away.url + path).headers
+
+    assert "server" not in headers and "via" not in headers
+    assert headers["x-content-type-options"] == "nosniff" and headers["x-frame-options"] == "DENY"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert "script" not in headers["content-security-policy"]
+    assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
+    assert headers["cache-control"] == "no-store"
 
 
 def drip(port: int, path: str) -> socket.socket:

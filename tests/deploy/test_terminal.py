@@ -23,6 +23,14 @@ def test_a_fact_is_shown_with_its_fields() -> None:
     assert fact and fact.text == "donation settled  donation_id=d1"
 
 
+def test_the_gift_that_a_fact_belongs_to_is_shown_when_it_is_known() -> None:
+    known = worth_showing(said(event="email attempted", level="info", correlation_id="d1", code=250))
+    unknown = worth_showing(said(event="email attempted", level="info", correlation_id=None, code=None))
+
+    assert known and known.text == "email attempted  correlation_id=d1  code=250"
+    assert unknown and unknown.text == "email attempted"
+
+
 def test_a_warning_says_that_it_is_one() -> None:
     fact = worth_showing(said(event="broker away", level="warning"))
 

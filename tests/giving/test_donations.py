@@ -1,5 +1,6 @@
 """Beginning a gift: what is refused, what is done once, and who may see it."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
@@ -53,6 +54,20 @@ def person(**values):
             )
         )
     return person_id
+
+
+def test_the_request_that_begins_a_gift_names_it_in_the_log(school, capsys):
+    begun = school.give(world.campaign())
+    school.client.get(f"/api/v1/giving/gift-links/{begun['link']}")
+    school.client.get("/api/v1/giving/campaigns")
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    named = {line["route"]: line.get("correlation_id") for line in lines if line["event"] == "request"}
+    assert named == {
+        URL: begun["id"],
+        "/api/v1/giving/gift-links/<token>": begun["id"],
+        "/api/v1/giving/campaigns": None,
+    }
 
 
 @pytest.mark.parametrize("amount", [9223372036854775808, 0, -1, 99, 10_000_001, 1.5, "10", True, 1e2, None])

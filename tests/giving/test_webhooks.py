@@ -51,6 +51,29 @@ def test_a_signed_event_settles_the_gift(app):
 
 
 @pytest.mark.parametrize(
+    "type", ["checkout.session.completed", "payment_intent.payment_failed", "refund.created"]
+)
+def test_the_log_of_an_event_names_its_gift(app, capsys, type):
+    gift = world.settled(world.campaign())
+
+    post(app, gift.event(type))
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    named = {line["event"] for line in lines if line.get("correlation_id") == str(gift.id)}
+    assert named == {"webhook taken", "request"}
+
+
+def test_the_log_of_an_event_that_is_no_gift_s_names_none(app, capsys):
+    gift = world.begin(world.campaign())
+    post(app, gift.event())
+    capsys.readouterr()
+
+    post(app, gift.event("customer.created", metadata={}, payment_intent=None))
+
+    assert "webhook taken" in (said := capsys.readouterr().out) and "correlation_id" not in said
+
+
+@pytest.mark.parametrize(
     "header",
     [
         None,

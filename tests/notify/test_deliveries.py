@@ -1,5 +1,6 @@
 """Changes of parties on their way to a partner that answers as it likes."""
 
+import json
 import random
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from services.notify import deliveries, gifts, parties, recipients, schedule, su
 from services.notify.connectors import webhooks
 from services.notify.models import CHANGED, CrmChange, Delivery, Subscription, Transaction
 from services.notify.settings import use
+from shared import telemetry
 from shared.db import uuid7
 from shared.messages import DonorAttached, PersonCard
 from tests.notify.conftest import told
@@ -103,6 +105,19 @@ def test_a_gift_reaches_the_partner_signed_and_as_a_state(demo):
     assert received["data"]["giving"][0]["given_minor"] == 12_000
     assert received["data"]["donations"][0]["donation_id"] == str(message.donation_id)
     assert "gift_link" not in str(received) and "0199.mac" not in str(received)
+
+
+def test_the_log_of_a_delivery_names_the_gift_that_caused_it(demo, capsys):
+    telemetry.setup(demo)
+    message = facts.settled()
+    with Partner() as partner:
+        _subscribe(partner, demo)
+        _settle(demo, message)
+        _push(Clock())
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    [attempted] = [line for line in lines if line["event"] == "delivery attempted"]
+    assert attempted["correlation_id"] == str(message.donation_id)
 
 
 def test_a_delivered_body_is_not_kept(demo):

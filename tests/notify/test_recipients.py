@@ -153,7 +153,7 @@ def test_an_erasure_keeps_how_an_email_ended(settings, then):
     with Transaction() as session:
         gifts.settled(session, facts.settled(who), settings=settings, at=NOW)
         email = session.execute(select(Email)).scalar_one()
-        email.left(code=250, at=NOW) if then == "sent" else email.refused(code=550, reason="550")
+        email.left(code=250, at=NOW) if then == "sent" else email.refused(code=550, reason="550", at=NOW)
 
     _keep(facts.heard(PersonCard.tombstone(person_id, 2)))
 

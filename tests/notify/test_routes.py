@@ -1,14 +1,17 @@
 """notify over HTTP: what staff and integrators read and do."""
 
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select, text, update
 
-from services.notify import accounts, gifts, recipients, sendings, subscriptions, timelines
+from services.notify import accounts, deliveries, gifts, recipients, sendings, subscriptions, timelines
 from services.notify.app import create_app
+from services.notify.connectors import Missed
 from services.notify.mailer import NEVER, SENT, Outcome
 from services.notify.models import Delivery, Email, Subscription, TimelineEntry, Transaction
+from services.notify.models.delivery import GIVE_UP
 from shared.db import uuid7
 from tests.notify.conftest import told
 from tests.notify.test_sendings import _link
@@ -321,11 +324,31 @@ def test_what_waits_on_the_path_warns_and_what_was_given_up_is_bad(client, staff
     with Transaction() as session:
         email = sendings.claim(session, at=NOW)
         sendings.conclude(session, email.id, attempt=1, outcome=Outcome(NEVER, 550, "550 5.1.1"), at=NOW)
-        session.execute(update(Delivery).values(status="failed"))
+        session.execute(update(Delivery).values(status="failed", given_up_at=NOW))
     given_up = _states(client, staff, gift)
 
     assert waiting == {"email_queued": "warn", "crm_queued": "warn"}
     assert given_up == {"email_failed": "bad", "crm_failed": "bad"}
+
+
+def test_the_path_tells_when_the_email_and_the_delivery_were_given_up(client, staff, settings):
+    with Transaction() as session:
+        hook = {"url": "https://example.org/hook", "types": ["party.changed"]}
+        subscriptions.subscribe(session, **hook, at=NOW, settings=settings)
+    gift = facts.settled()
+    _settle(settings, gift)
+    refused_at, missed_at = NOW + timedelta(seconds=3), NOW + GIVE_UP
+    with Transaction() as session:
+        email = sendings.claim(session, at=NOW)
+        outcome = Outcome(NEVER, 550, "550 5.1.1")
+        sendings.conclude(session, email.id, attempt=1, outcome=outcome, at=refused_at)
+        parcel = deliveries.claim(session, at=NOW, settings=settings)
+        deliveries.conclude(session, parcel, Missed("500", code=500), at=missed_at)
+
+    steps = client.get(f"{API}/paths/{gift.donation_id}", headers=staff).json["steps"]
+
+    told = {step["kind"]: datetime.fromisoformat(step["at"]) for step in steps}
+    assert told == {"email_failed": refused_at, "crm_failed": missed_at}
 
 
 def test_an_email_without_a_sure_address_warns(client, staff, settings):

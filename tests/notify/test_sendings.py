@@ -151,6 +151,7 @@ def test_after_a_day_of_trouble_an_email_is_given_up(smtp, line, settings):
 
     assert timedelta(hours=20) < at - NOW < timedelta(hours=24)
     assert email.status == "failed" and 10 < len(smtp.tried) < 25
+    assert email.given_up_at == at
 
 
 def test_a_server_that_is_away_delays_and_then_gets_everything(smtp, line, settings):

@@ -144,6 +144,7 @@ class World:
         self.asked = []
         self.queries = []
         self.down = set()
+        self.ill = set()
         self.slow_s = {}
         self.claims = {}
         self.links_sent = []
@@ -208,6 +209,8 @@ class Handler(BaseHTTPRequestHandler):
         service = url.path.split("/")[3] if url.path.startswith("/api/v1/") else ""
         if service in world.down:
             return self.send(Answer(502, None))
+        if service in world.ill:
+            return self.send(problem(503, "unavailable", Retry_After=2))
         time.sleep(world.slow_s.get(service, 0))
         try:
             raise Answer(200, self.answer(world, self.command, url.path, parse_qs(url.query), body))

@@ -127,6 +127,14 @@ def test_with_giving_down_the_page_is_shown_as_it_was(browser, world, app):
     assert browser.get(PAGE).status_code == 200
 
 
+def test_with_giving_unable_to_answer_the_page_is_shown_as_it_was(browser, world, app):
+    browser.get(PAGE)
+    world.ill.add("giving")
+    app.extensions["shared_answers"].fresh_s = 0
+
+    assert browser.get(PAGE).status_code == 200
+
+
 def test_words_of_a_campaign_are_never_taken_for_markup(browser, world):
     world.campaigns = [
         campaign(

@@ -38,6 +38,25 @@ def test_a_silent_service_is_said_and_tried_again_soon(browser, world):
     assert "Rien n’est perdu" in page.text
 
 
+def test_a_service_that_cannot_answer_now_is_no_fault_of_ours(browser, world, capsys):
+    world.ill.add("giving")
+
+    page = browser.get("/campaigns/bourses-2026")
+
+    assert page.status_code == 503
+    assert page.headers["Retry-After"] == "2"
+    assert "Rien n’est perdu" in page.text and "La faute est nôtre" not in page.text
+    said = capsys.readouterr().out
+    assert "service down" in said and '"level": "error"' not in said
+
+
+def test_a_file_of_a_service_that_cannot_answer_now_is_no_fault_of_ours(browser, world):
+    browser.hold(world.sign_in(PERSON, ["giving.read", "giving.export"]))
+    world.ill.add("giving")
+
+    assert browser.get("/console/gifts/export.csv").status_code == 503
+
+
 def test_a_service_that_hangs_does_not_hold_us(browser, world, app):
     world.slow_s["giving"] = 30
     app.extensions["services"]["giving"].silent_until = 0

@@ -1,5 +1,6 @@
 """The giving form: one wish is one gift, errors are said where they are, nothing typed is lost."""
 
+import json
 import re
 
 import pytest
@@ -185,7 +186,7 @@ def test_what_the_service_refuses_is_said_beside_the_field(browser):
     [
         (problem(429, "too_many", Retry_After=60), "Cela fait beaucoup d’un coup"),
         (problem(422, "campaign_closed"), "ne reçoit plus de dons"),
-        (problem(503, "provider_down"), "Nous n’avons pas pu préparer votre don"),
+        (problem(503, "provider_down"), "Les paiements ne répondent pas"),
         (problem(500, "internal"), "Rien n’a été prélevé"),
     ],
 )
@@ -207,6 +208,14 @@ def test_with_giving_down_the_answers_are_kept_and_nothing_is_taken(browser, wor
 
     assert "Rien n’a été prélevé" in page.text
     assert 'value="zoe@example.org"' in page.text
+
+
+def test_the_log_of_a_gift_begun_names_it(browser, world, capsys):
+    browser.post(PAGE, GUEST)
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    [begun] = [line for line in lines if line.get("method") == "POST"]
+    assert begun["correlation_id"] in {donation["id"] for donation in world.donations.values()}
 
 
 def test_with_the_directory_down_a_guest_still_gives(browser, world):

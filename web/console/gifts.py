@@ -43,8 +43,7 @@ def export():
     """What is filtered, as a file for a spreadsheet; giving asks for the right, and notes the export."""
     wish = _chosen() | {"locale": language()}
     answer = clients.giving().raw("POST", "/donation-exports", json=wish, timeout_s=60)
-    if answer.status_code != 200:
-        raise Problem("giving", answer.status_code, {})
+    clients.giving().check(answer)
     file = Response(answer.content, content_type="text/csv; charset=utf-8")
     file.headers["Content-Disposition"] = 'attachment; filename="amicale-dons.csv"'
     return file

@@ -71,8 +71,7 @@ def refused(import_id: str):
     """The refused rows with their reasons, to mend and import again."""
     path, words = f"/imports/{segment(import_id)}/refusals.csv", {"locale": language()}
     answer = clients.directory().raw("GET", path, params=words, timeout_s=30)
-    if answer.status_code != 200:
-        raise Problem("directory", answer.status_code, {})
+    clients.directory().check(answer)
     file = Response(answer.content, content_type="text/csv; charset=utf-8")
     file.headers["Content-Disposition"] = 'attachment; filename="amicale-lignes-refusees.csv"'
     return file

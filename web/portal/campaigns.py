@@ -8,6 +8,7 @@ from hashlib import sha256
 from flask import Blueprint, Response, abort, g, redirect, render_template, request
 from flask_babel import gettext as _
 
+from shared import telemetry
 from shared.i18n import LOCALES
 from shared.money import CURRENCIES
 from shared.names import holds_address
@@ -97,6 +98,7 @@ def give(slug):
         return correct(campaign, form)
     except clients.Problem as problem:
         return refuse(campaign, form, problem)
+    telemetry.concerns(donation["id"])
     page_of_gift = f"/l/gift/{donation['link']}"
     where = (donation["status"] == "pending" and donation["checkout_url"]) or page_of_gift
     return kept_gifts.keep(redirect(where, code=303), donation["link"])

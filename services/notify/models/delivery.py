@@ -33,6 +33,7 @@ class Delivery(Base):
         UniqueConstraint("subscription_id", "position"),
         CheckConstraint("status in ('queued','sending','delivered','covered','failed')", name="status"),
         CheckConstraint("(status = 'delivered') = (delivered_at is not null)", name="delivered"),
+        CheckConstraint("(status = 'failed') = (given_up_at is not null)", name="given_up"),
         CheckConstraint("(status = 'covered') = (covered_by is not null)", name="covered"),
         Index(
             "ix_deliveries_waiting",
@@ -63,6 +64,7 @@ class Delivery(Base):
     answer_code: Mapped[int | None]
     error: Mapped[str | None] = mapped_column(Text)
     delivered_at: Mapped[Instant | None]
+    given_up_at: Mapped[Instant | None]
     covered_by: Mapped[uuid.UUID | None]
 
     def claim(self, *, at: datetime) -> None:
@@ -81,12 +83,14 @@ class Delivery(Base):
         self.answer_code, self.error = code, error
         wait = BACK_OFF_S[min(self.attempts, len(BACK_OFF_S)) - 1]
         due = at + timedelta(seconds=max(wait, min(retry_after_s or 0, 3600)))
-        self.status = "queued" if due - self.created_at < GIVE_UP else "failed"
-        self.next_attempt_at = due
+        if due - self.created_at < GIVE_UP:
+            self.status, self.next_attempt_at = "queued", due
+        else:
+            self.status, self.given_up_at = "failed", at
 
     def retry(self, *, at: datetime) -> None:
         """Staff ask for another try: the state of today, in place of the one that was given up."""
         if self.status != "failed":
             raise DeliveryNotFailed
-        self.status, self.body, self.attempts = "queued", None, 0
+        self.status, self.body, self.attempts, self.given_up_at = "queued", None, 0, None
         self.created_at = self.next_attempt_at = at

@@ -46,6 +46,7 @@ class Email(Base):
             "status in ('queued','sending','sent','failed','stale','unsure','suppressed')", name="status"
         ),
         CheckConstraint("(status = 'sent') = (sent_at is not null)", name="sent"),
+        CheckConstraint("status <> 'failed' or given_up_at is not null", name="given_up"),
         CheckConstraint("status not in ('queued','sending') or to_address is not null", name="addressed"),
         CheckConstraint("(copy = 0) = (resend_of is null)", name="resent"),
         Index(
@@ -86,6 +87,7 @@ class Email(Base):
     answer_code: Mapped[int | None]
     reason: Mapped[str | None] = mapped_column(Text)
     sent_at: Mapped[Instant | None]
+    given_up_at: Mapped[Instant | None]
     asked_by: Mapped[uuid.UUID | None]
 
     def claim(self, *, at: datetime) -> None:
@@ -98,21 +100,24 @@ class Email(Base):
         """The server took it."""
         self.status, self.sent_at, self.answer_code, self.reason = "sent", at, code, None
 
-    def refused(self, *, code: int | None, reason: str) -> None:
+    def refused(self, *, code: int | None, reason: str, at: datetime) -> None:
         """Refused for good: trying again would only annoy."""
-        self.status, self.answer_code, self.reason = "failed", code, reason
+        self.status, self.given_up_at = "failed", at
+        self.answer_code, self.reason = code, reason
 
     def put_off(self, *, trouble: str, code: int | None, reason: str, at: datetime) -> None:
         """Not now: again after a pause that grows by the class of trouble, for a day at most."""
         self.answer_code, self.reason = code, reason
         steps = BACK_OFF_S[trouble]
         due = at + timedelta(seconds=steps[min(self.attempts, len(steps)) - 1])
-        self.status = "queued" if due - self.created_at < GIVE_UP else "failed"
-        self.next_attempt_at = due
+        if due - self.created_at < GIVE_UP:
+            self.status, self.next_attempt_at = "queued", due
+        else:
+            self.status, self.given_up_at = "failed", at
 
-    def withhold(self, status: str, *, reason: str) -> None:
-        """Not to be sent: stale, unsure or suppressed, and why."""
-        self.status, self.reason = status, reason
+    def withhold(self, status: str, *, reason: str, at: datetime) -> None:
+        """Not to be sent after all: stale or suppressed, and why."""
+        self.status, self.reason, self.given_up_at = status, reason, at
 
     def outlived(self, *, at: datetime) -> bool:
         """Whether it would say something that no longer holds, such as a link that ran out."""
