@@ -26,6 +26,7 @@ from prometheus_client import Counter
 from sqlalchemy import text
 
 from shared.clock import now
+from shared.db import is_ill
 from shared.dead_letters import reason_of
 from shared.inbox import Transaction
 from shared.relay import backoff_s
@@ -121,6 +122,7 @@ class JobRunner:
         self.lease = Lease(job.name, holder or uuid4(), transaction)
         self.state: dict[str, Any] = {"ran_at": None, "result": None, "failing_since": None}
         self._failures = 0
+        self._ill_since: float | None = None
         self._working = False
         self._bell = Event()
 
@@ -152,6 +154,9 @@ class JobRunner:
         except Exception as error:  # a job that raises is tried again, later and later
             return self._failed(error)
         self._failures, self.state["failing_since"] = 0, None
+        if self._ill_since is not None:
+            log.info("job goes on", job=self.job.name, waited_s=round(time.monotonic() - self._ill_since, 1))
+            self._ill_since = None
         return self._pause_s()
 
     def keep_lease(self) -> None:
@@ -195,16 +200,25 @@ class JobRunner:
         FAILURES.labels(self.job.name).inc()
         self.state["failing_since"] = self.state["failing_since"] or now().isoformat()
         self.state["result"] = reason_of(error)
-        log.error("job failed", job=self.job.name, reason=reason_of(error))
+        self._say(error)
         if self.lease.held:
             self._quietly(lambda: self.lease.done(reason_of(error), ran_at=None))
         return max(backoff_s(self._failures), min(self.job.seconds, 60.0) * min(self._failures, 5) / 5)
+
+    def _say(self, error: Exception) -> None:
+        """Each failure is an error; an illness of the database is told when it begins and when it is over."""
+        if not is_ill(error):
+            log.error("job failed", job=self.job.name, reason=reason_of(error))
+        elif self._ill_since is None:
+            self._ill_since = time.monotonic()
+            log.warning("job waits for the database", job=self.job.name, reason=reason_of(error))
 
     def _quietly(self, action: Callable[[], None]) -> None:
         try:
             action()
         except Exception as error:  # the lease ends by itself
-            log.warning("lease not given back", job=self.job.name, reason=reason_of(error))
+            if self._ill_since is None or not is_ill(error):
+                log.warning("lease not given back", job=self.job.name, reason=reason_of(error))
 
 
 _TAKE = text("""

@@ -3,12 +3,17 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import ModuleType
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from structlog.testing import capture_logs
 
 from shared import jobs
+from shared.db import Database
 from shared.jobs import Job, JobRunner, every, jobs_of
 from tests.support.courier import Courier
 from tests.support.donor import eventually
@@ -173,6 +178,39 @@ def test_a_job_that_raises_is_tried_again_later_and_said(courier: Courier) -> No
 
     assert one.state["failing_since"] is not None
     assert one.state["result"].startswith("KeyError at tests/shared/test_jobs.py:")
+
+
+def test_a_database_that_is_away_is_told_when_it_goes_and_when_it_is_back(courier: Courier) -> None:
+    away, ran = Database("away"), [0]
+    away.connect("postgresql://nobody@127.0.0.1:1/none")
+    here = courier.transaction
+
+    def transaction() -> AbstractContextManager[Session]:
+        return away.transaction() if 2 <= ran[0] < 6 else here()
+
+    def work(at: datetime) -> None:
+        ran[0] += 1
+        with transaction() as session:
+            session.execute(text("select 1"))
+
+    with capture_logs() as lines:
+        run_for(3.0, JobRunner(Job("tidy", work, 0.05), transaction))
+
+    assert ran[0] > 6
+    told = [(line["log_level"], line["event"]) for line in lines]
+    assert told == [("warning", "job waits for the database"), ("info", "job goes on")]
+    assert 0 < lines[1]["waited_s"] < 3
+
+
+def test_a_fault_of_the_job_itself_is_an_error_each_time(courier: Courier) -> None:
+    def work(at: datetime) -> None:
+        raise KeyError("claire@example.org")
+
+    with capture_logs() as lines:
+        run_for(1.0, runner(courier, work, 0.05))
+
+    assert len(lines) > 1
+    assert {(line["log_level"], line["event"]) for line in lines} == {("error", "job failed")}
 
 
 def test_a_stopped_worker_gives_its_lease_back(courier: Courier) -> None:
