@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 from deploy.local.problem import CannotGoOn
@@ -22,6 +23,7 @@ class Folder:
         self.caddy = path / "caddy"
         self.sandbox = path / "sandbox"
         self.run = path / "run"
+        self.restored = path / "restored_at"
 
     def open(self) -> None:
         """Make the places; CannotGoOn when this folder cannot be used."""
@@ -79,6 +81,14 @@ class Folder:
             return dict(json.loads((self.run / "processes.json").read_text()))
         except (OSError, ValueError):
             return {}
+
+    def note_restored(self, at: datetime) -> None:
+        """Keep the moment of a restore: emails about what came before it may have been sent already."""
+        self.restored.write_text(at.isoformat())
+
+    def restored_at(self) -> str:
+        """The moment of the last restore; empty when there was none."""
+        return self.restored.read_text().strip() if self.restored.exists() else ""
 
     def claimed_port(self) -> int | None:
         """The port that the stack on this folder was last started with."""
