@@ -81,6 +81,7 @@ class World:
         self.donations = {}
         self.by_key = {}
         self.my_gifts = []
+        self.findings = []
         self.asked = []
         self.down = set()
         self.slow_s = {}
@@ -256,6 +257,10 @@ def my_gifts(self, world, query, body):
     return {"items": world.my_gifts, "next": None}
 
 
+def list_findings(self, world, query, body):
+    return {"items": world.findings, "next": None}
+
+
 def send_link(self, world, query, body):
     world.links_sent.append(body)
     raise Answer(202, {})
@@ -356,6 +361,7 @@ ROUTES = [
     ("PUT", f"{G}/gift-links/{ID}/wall", put_wall),
     ("POST", f"{G}/gift-links/{ID}/checkouts", retry),
     ("GET", f"{G}/my-donations", my_gifts),
+    ("GET", f"{G}/findings", list_findings),
     ("POST", f"{D}/sign-in-links", send_link),
     ("POST", f"{D}/sessions", open_session),
     ("DELETE", f"{D}/sessions/current", close_session),
