@@ -82,6 +82,7 @@ class World:
         self.by_key = {}
         self.my_gifts = []
         self.findings = []
+        self.waits = {}
         self.asked = []
         self.down = set()
         self.slow_s = {}
@@ -261,6 +262,14 @@ def list_findings(self, world, query, body):
     return {"items": world.findings, "next": None}
 
 
+def show_system(self, world, query, body, name):
+    return {
+        "service": name, "ready": True, "reasons": [], "outbox": {"unpublished": 0, "oldest_age_s": 0},
+        "lag": 0, "dead_letters": 0, "held": 0, "worker_seen_at": datetime.now(UTC).isoformat(),
+        "workers": [], "jobs": [], "waits": world.waits.get(name, []),
+    }  # fmt: skip
+
+
 def send_link(self, world, query, body):
     world.links_sent.append(body)
     raise Answer(202, {})
@@ -362,6 +371,7 @@ ROUTES = [
     ("POST", f"{G}/gift-links/{ID}/checkouts", retry),
     ("GET", f"{G}/my-donations", my_gifts),
     ("GET", f"{G}/findings", list_findings),
+    ("GET", f"/api/v1/{ID}/system", show_system),
     ("POST", f"{D}/sign-in-links", send_link),
     ("POST", f"{D}/sessions", open_session),
     ("DELETE", f"{D}/sessions/current", close_session),
