@@ -59,7 +59,8 @@ async def run(terminal: Terminal) -> int:
         terminal.warn(sentence)
     layout.folder.open()
     layout.folder.claim(layout.settings.port)
-    layout.folder.has_room()
+    if warning := layout.folder.has_room():
+        terminal.warn(warning)
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)

@@ -53,6 +53,8 @@ async def restore(layout: Layout, terminal: Terminal, source: Path, only: Sequen
     """
     server, dumps = _server(layout), _dumps(layout, source, only)
     _hold(layout)
+    if warning := layout.folder.has_room():
+        terminal.warn(warning)
     stack = Stack(layout, terminal)
     stack.check_ports()
     if not only:
@@ -63,8 +65,7 @@ async def restore(layout: Layout, terminal: Terminal, source: Path, only: Sequen
             await stack.prepare_database()
         await _read(server, terminal, dumps)
         await server.put_in_place(list(dumps))
-        if "notify" in dumps:
-            layout.folder.note_restored(datetime.now(UTC))
+        layout.folder.note_restored(datetime.now(UTC))
     except TimeoutError:
         raise CannotGoOn(f"PostgreSQL does not start; what it said is in {layout.folder.logs}.") from None
     finally:
@@ -105,7 +106,6 @@ def _hold(layout: Layout) -> None:
         raise CannotGoOn(
             f"Amicale runs on {layout.folder.path}: stop it (Ctrl-C, or `kill` its supervisor), then restore."
         ) from None
-    layout.folder.has_room()
 
 
 def _copy_secrets(here: Path, there: Path) -> None:

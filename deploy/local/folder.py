@@ -10,6 +10,8 @@ from pathlib import Path
 from deploy.local.problem import CannotGoOn
 
 NEEDED_MIB = 300
+NEEDED_AGAIN_MIB = 50
+"""What a folder that has its files already can be started with: enough to stop well and to make room."""
 
 
 class Folder:
@@ -41,14 +43,17 @@ class Folder:
                 " make room or give it rights, or choose another with `make run DATA=/another/folder`."
             ) from None
 
-    def has_room(self) -> None:
-        """CannotGoOn when the disk is nearly full."""
+    def has_room(self) -> str | None:
+        """CannotGoOn when the disk is too full to begin; a warning when what is there can still start."""
         free = shutil.disk_usage(self.path).free // 2**20
-        if free < NEEDED_MIB:
-            raise CannotGoOn(
-                f"Only {free} MiB are free where {self.path} is, and Amicale needs {NEEDED_MIB}:"
-                " free some space, or choose another disk with `make run DATA=/another/folder`."
-            )
+        if free >= NEEDED_MIB:
+            return None
+        if (self.postgres / "PG_VERSION").exists() and free >= NEEDED_AGAIN_MIB:
+            return f"Only {free} MiB are free where {self.path} is: make room soon (`du -sh {self.path}/*`)."
+        raise CannotGoOn(
+            f"Only {free} MiB are free where {self.path} is, and Amicale needs {NEEDED_MIB}:"
+            " free some space, or choose another disk with `make run DATA=/another/folder`."
+        )
 
     def claim(self, port: int) -> int:
         """Hold this folder until the process ends; CannotGoOn when another copy holds it."""
