@@ -12,5 +12,5 @@ def test_the_oldest_email_and_delivery_that_wait_are_told(world, browser):
 
     page = operator.get("/console/system/").text
 
-    assert "Plus ancien courriel en attente</dt><dd>" in page and "il y a 42" in page
-    assert "Plus ancien envoi à un partenaire en attente</dt><dd>aucun" in page
+    assert "Premier courriel en attente</dt><dd>" in page and "il y a 42" in page
+    assert "Premier envoi en attente</dt><dd>aucun" in page
