@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from shared.auth import Doorkeeper
     from shared.db import Database
     from shared.settings import Settings
-    from shared.system import Steps
+    from shared.system import Steps, Waits
 
 EXTENSION = "amicale"
 
@@ -26,6 +26,8 @@ class Service:
     """The migration that the code needs; "" when it is not checked."""
     steps: "Steps | None" = None
     """The service's own steps in the path of a fact."""
+    waits: "Waits | None" = None
+    """What the service sends out by itself, and since when the oldest of it waits."""
 
 
 def service() -> Service:

@@ -1,4 +1,12 @@
-"""`/healthz` this process lives, `/readyz` it can serve, `/metrics` for Prometheus: for callers inside."""
+"""`/healthz` this process lives, `/readyz` it can serve, `/metrics` for Prometheus: for callers inside.
+
+What a dead or frozen worker can no longer say is read from the database at each scrape:
+`amicale_worker_silent_seconds`, `amicale_outbox_unpublished_rows`, `amicale_outbox_oldest_seconds`, and
+`amicale_waits_seconds` of what a service sends out.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from flask import Flask, Response, jsonify
 from prometheus_client import (
@@ -9,12 +17,17 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
+from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import current, heartbeats
 from shared.clock import now
 from shared.http import policy
+from shared.outbox import outbox_state
+
+LONG = timedelta(minutes=10)
+"""What a service sends out, and waits for longer than this, is worth a warning."""
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 REQUESTS = Counter("amicale_requests_total", "Requests answered.", ["service", "method", "route", "status"])
@@ -46,13 +59,59 @@ def healthz() -> Response:
 
 @policy("internal")
 def readyz() -> tuple[Response, int]:
+    """Not ready with the reasons; a warning leaves it ready: gifts are taken whatever waits to be told."""
     reasons = not_ready()
-    return jsonify(status="not ready" if reasons else "ready", reasons=reasons), 503 if reasons else 200
+    status = "not ready" if reasons else "ready"
+    said = jsonify(status=status, reasons=reasons, warnings=[] if reasons else _warnings(now()))
+    return said, 503 if reasons else 200
 
 
 @policy("internal")
 def metrics() -> Response:
-    return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+    present = CollectorRegistry()
+    present.register(_Present())
+    return Response(generate_latest(_registry()) + generate_latest(present), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Present:
+    """What the database says at this moment; nothing when it does not answer, which /readyz says."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        here, at = current.service(), now()
+        try:
+            with here.database.transaction() as session:
+                outbox, beats = outbox_state(session), heartbeats.heartbeats(session)
+                waits = here.waits(session) if here.waits else {}
+        except SQLAlchemyError:
+            return
+        silent = (at - beats[0].beat_at).total_seconds() if beats else float("inf")
+        yield _gauge("amicale_worker_silent_seconds", "Since the last sign of any worker.", silent)
+        yield _gauge("amicale_outbox_unpublished_rows", "Rows that wait (up to 10,000).", outbox.unpublished)
+        yield _gauge("amicale_outbox_oldest_seconds", "Age of the oldest row that waits.", outbox.age_s(at))
+        oldest = GaugeMetricFamily(
+            "amicale_waits_seconds", "Age of the oldest that waits to leave.", labels=["what"]
+        )
+        for what, since in waits.items():
+            oldest.add_metric([what], (at - since).total_seconds() if since else 0)
+        yield oldest
+
+
+def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, words, value=value)
+
+
+def _warnings(at: datetime) -> list[str]:
+    """What waits for long, though the service itself is well."""
+    here = current.service()
+    if here.waits is None:
+        return []
+    with here.database.transaction() as session:
+        waits = here.waits(session)
+    return [
+        f"{what} wait since {since.isoformat(timespec='seconds')}"
+        for what, since in waits.items()
+        if since and at - since > LONG
+    ]
 
 
 def _registry() -> CollectorRegistry:

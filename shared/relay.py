@@ -5,8 +5,7 @@ are sent again (the inbox ignores what it has). A batch is marked only when the 
 acknowledged every row of it. On any doubt the producer is thrown away: the idempotent producer of
 kafka-python never sends again after one batch has expired.
 
-Metrics: `amicale_outbox_unpublished_rows`, `amicale_outbox_oldest_seconds`,
-`amicale_relay_published_total`, `amicale_relay_doubts_total`, `amicale_relay_republished_total`.
+Metrics: `amicale_relay_published_total`, `amicale_relay_doubts_total`, `amicale_relay_republished_total`.
 """
 
 import random
@@ -17,7 +16,7 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
@@ -34,12 +33,6 @@ BACKOFF_MAX_S = 5.0
 CLUSTER_CHECK_S = 10.0
 STOP_S = 1.0
 
-UNPUBLISHED = Gauge(
-    "amicale_outbox_unpublished_rows", "Rows that wait (up to 10,000).", multiprocess_mode="mostrecent"
-)
-OLDEST = Gauge(
-    "amicale_outbox_oldest_seconds", "Age of the oldest row that waits.", multiprocess_mode="mostrecent"
-)
 PUBLISHED = Counter("amicale_relay_published_total", "Rows acknowledged by the broker and marked.")
 DOUBTS = Counter("amicale_relay_doubts_total", "Batches rolled back because the broker or database failed.")
 REPUBLISHED = Counter("amicale_relay_republished_total", "Rows said again after the broker was emptied.")
@@ -108,14 +101,12 @@ class Relay:
             self._producer = None
 
     def watch(self, session: Session) -> OutboxState:
-        """What waits in the outbox, put into the gauges."""
+        """What waits in the outbox, for the heartbeat."""
         waiting = outbox_state(session)
         self.state["unpublished"], self.state["oldest_s"] = (
             waiting.unpublished,
             waiting.age_s(datetime.now(UTC)),
         )
-        UNPUBLISHED.set(waiting.unpublished)
-        OLDEST.set(self.state["oldest_s"])
         return waiting
 
     def _due(self) -> bool:

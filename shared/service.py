@@ -55,11 +55,13 @@ def create_service(
     keys: PublicKeys | None = None,
     live_rights: auth.LiveRights | None = None,
     steps: system.Steps | None = None,
+    waits: system.Waits | None = None,
     package: str | None = None,
 ) -> Flask:
     """The application of the service `name`, in `package` (`services.<name>`).
 
-    `steps` are its own steps in the path of a fact (shared/system.py). The directory gives its own `keys` and
+    `steps` are its own steps in the path of a fact, `waits` what it sends out and since when the oldest of it
+    waits (shared/system.py). The directory gives its own `keys` and
     `live_rights`; the others ask it.
     """
     _refuse_public_demo(settings)
@@ -71,7 +73,9 @@ def create_service(
     fetched_keys, asked = auth.ask_directory(settings.directory_url)
     keeper = auth.Doorkeeper(name, keys or fetched_keys, live_rights or asked)
     revision = migrate.head(package or f"services.{name}")
-    app.extensions[current.EXTENSION] = current.Service(name, settings, database, keeper, revision, steps)
+    app.extensions[current.EXTENSION] = current.Service(
+        name, settings, database, keeper, revision, steps, waits
+    )
     _handle_errors(app)
     api = Api(app)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})

@@ -31,6 +31,8 @@ LOOK_EVERY_S = 0.1
 
 Steps = Callable[[Session, UUID], Iterable[Step]]
 """A service's own steps in the path of a fact: emails sent, webhooks received, …"""
+Waits = Callable[[Session], dict[str, datetime | None]]
+"""What a service sends out by itself, and since when the oldest of it waits."""
 
 
 class ReplayFailed(Conflict):
@@ -55,6 +57,11 @@ class JobShown(Schema):
     last_result = fields.String(required=True, allow_none=True)
 
 
+class WaitShown(Schema):
+    what = fields.String(required=True, metadata={"description": "emails or deliveries"})
+    since = fields.AwareDateTime(required=True, allow_none=True, default_timezone=UTC)
+
+
 class SystemShown(Schema):
     service = fields.String(required=True)
     at = fields.AwareDateTime(required=True, default_timezone=UTC)
@@ -67,6 +74,7 @@ class SystemShown(Schema):
     worker_seen_at = fields.AwareDateTime(required=True, allow_none=True, default_timezone=UTC)
     workers = fields.List(fields.Nested(WorkerShown), required=True)
     jobs = fields.List(fields.Nested(JobShown), required=True)
+    waits = fields.List(fields.Nested(WaitShown), required=True)
 
 
 class LetterListed(Schema):
@@ -129,7 +137,9 @@ def show() -> dict[str, Any]:
     here = current.service()
     reasons = health.not_ready()
     with here.database.transaction() as session:
-        return _state(session, here.name, reasons, at=now())
+        waits = here.waits(session) if here.waits else {}
+        shown = [{"what": what, "since": since} for what, since in waits.items()]
+        return _state(session, here.name, reasons, at=now()) | {"waits": shown}
 
 
 @routes.get("/dead-letters", allow="system.read")

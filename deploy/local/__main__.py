@@ -5,8 +5,9 @@ import os
 import shlex
 import signal
 import sys
+from pathlib import Path
 
-from deploy.local import memory, settings, welcome
+from deploy.local import backups, memory, settings, welcome
 from deploy.local.layout import Layout
 from deploy.local.problem import CannotGoOn
 from deploy.local.stack import Stack
@@ -17,6 +18,8 @@ python -m deploy.local                       start the whole system (make run)
 python -m deploy.local status                the running parts, their process ids and memory
 python -m deploy.local env giving            what giving's processes are told, for a shell (it holds secrets)
 python -m deploy.local exec giving -- …      run a command as giving would be run
+python -m deploy.local backup FOLDER         databases and secrets, into a dated folder inside FOLDER
+python -m deploy.local restore FOLDER        put such a folder back (FOLDER notify: one database alone)
 The parts are directory, giving, notify, web, live, sandbox, gateway; DATA and PORT are honoured."""
 
 
@@ -35,6 +38,12 @@ def main(words: list[str]) -> int:
                 return 0
             case ["exec", part, "--", *command] if command:
                 os.execvpe(command[0], command, {**settings.load().inherited, **told(part, all_of_it=True)})
+            case ["backup", into]:
+                asyncio.run(backups.backup(_layout(), terminal, Path(into)))
+                return 0
+            case ["restore", source, *services]:
+                asyncio.run(backups.restore(_layout(is_there=False), terminal, Path(source), services))
+                return 0
             case _:
                 print(HELP)
                 return 0 if words in (["help"], ["--help"]) else 2
@@ -50,7 +59,8 @@ async def run(terminal: Terminal) -> int:
         terminal.warn(sentence)
     layout.folder.open()
     layout.folder.claim(layout.settings.port)
-    layout.folder.has_room()
+    if warning := layout.folder.has_room():
+        terminal.warn(warning)
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
@@ -98,15 +108,21 @@ def status(terminal: Terminal) -> int:
 
 
 def told(part: str, *, all_of_it: bool = False) -> dict[str, str]:
-    """The environment of a part, with the port that the stack on this folder was started with."""
+    """The environment of a part."""
+    layout = _layout()
+    environment = layout.environment(part)
+    return {n: v for n, v in environment.items() if all_of_it or n not in layout.settings.inherited}
+
+
+def _layout(*, is_there: bool = True) -> Layout:
+    """The layout of this folder, at the port that its stack was started with unless told another."""
     found = settings.load()
     layout = Layout(found)
     if "PORT" not in found.told and (port := layout.folder.claimed_port()):
         layout = Layout(settings.at_port(found, port))
-    if not layout.folder.secrets.exists():
+    if is_there and not layout.folder.secrets.exists():
         raise CannotGoOn(f"There is no stack in {layout.folder.path} yet: `make run` makes it.")
-    environment = layout.environment(part)
-    return {n: v for n, v in environment.items() if all_of_it or n not in found.inherited}
+    return layout
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 from deploy.local.problem import CannotGoOn
@@ -12,6 +13,8 @@ from deploy.local.problem import CannotGoOn
 NEEDED_MIB = 300
 MEMORY = Path("/dev/shm")
 MEMORY_NEEDED_MIB = 16
+NEEDED_AGAIN_MIB = 50
+"""What a folder that has its files already can be started with: enough to stop well and to make room."""
 
 
 class Folder:
@@ -26,6 +29,7 @@ class Folder:
         self.sandbox = path / "sandbox"
         self.run = path / "run"
         self.counters = self.run / "counters"
+        self.restored = path / "restored_at"
 
     def open(self) -> None:
         """Make the places; CannotGoOn when this folder cannot be used."""
@@ -43,14 +47,17 @@ class Folder:
                 " make room or give it rights, or choose another with `make run DATA=/another/folder`."
             ) from None
 
-    def has_room(self) -> None:
-        """CannotGoOn when the disk is nearly full."""
+    def has_room(self) -> str | None:
+        """CannotGoOn when the disk is too full to begin; a warning when what is there can still start."""
         free = _free_mib(self.path)
-        if free < NEEDED_MIB:
-            raise CannotGoOn(
-                f"Only {free} MiB are free where {self.path} is, and Amicale needs {NEEDED_MIB}:"
-                " free some space, or choose another disk with `make run DATA=/another/folder`."
-            )
+        if free >= NEEDED_MIB:
+            return None
+        if (self.postgres / "PG_VERSION").exists() and free >= NEEDED_AGAIN_MIB:
+            return f"Only {free} MiB are free where {self.path} is: make room soon (`du -sh {self.path}/*`)."
+        raise CannotGoOn(
+            f"Only {free} MiB are free where {self.path} is, and Amicale needs {NEEDED_MIB}:"
+            " free some space, or choose another disk with `make run DATA=/another/folder`."
+        )
 
     def claim(self, port: int) -> int:
         """Hold this folder until the process ends; CannotGoOn when another copy holds it."""
@@ -105,6 +112,14 @@ class Folder:
             return dict(json.loads((self.run / "processes.json").read_text()))
         except (OSError, ValueError):
             return {}
+
+    def note_restored(self, at: datetime) -> None:
+        """Keep the moment of a restore: emails about what came before it may have been sent already."""
+        self.restored.write_text(at.isoformat())
+
+    def restored_at(self) -> str:
+        """The moment of the last restore; empty when there was none."""
+        return self.restored.read_text().strip() if self.restored.exists() else ""
 
     def claimed_port(self) -> int | None:
         """The port that the stack on this folder was last started with."""

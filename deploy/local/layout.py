@@ -135,6 +135,7 @@ class Layout:
         if service == "notify":
             told["SMTP_URL"] = self.settings.told.get("SMTP_URL", f"smtp://127.0.0.1:{self.port('mail')}")
             told["EMAIL_FROM"] = "Université de Valmont <alumni@valmont.example>"
+            told["EMAILS_NOT_BEFORE"] = self.settings.told.get("EMAILS_NOT_BEFORE", self.folder.restored_at())
         return told
 
     def _of_sandbox(self) -> dict[str, str]:

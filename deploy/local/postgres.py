@@ -101,6 +101,34 @@ class Postgres:
             statements.append(f"grant connect on database {service} to {service}_app;")
         await self.ask("postgres", "\n".join(statements))
 
+    async def dump(self, service: str, to: Path) -> None:
+        """Write a database to a file, as it is at one moment, while it is used."""
+        command = [str(self.programs / "pg_dump"), "-Fc", "-f", str(to), "-d", service]
+        await self._run(command, environment=self._reach())
+
+    async def load(self, service: str, dump: Path) -> None:
+        """Read a dump into an empty database beside the service's own; all of it, or CannotGoOn.
+
+        Its relay is told of another broker than the one it knew, so that it says again what the receivers
+        may have lost: what they have handled, they ignore.
+        """
+        beside = f"{service}_restored"
+        await self.ask("postgres", f"drop database if exists {beside};")
+        await self.ask("postgres", f"create database {beside} owner {service}_owner;")
+        command = [str(self.programs / "pg_restore"), "--exit-on-error", "--single-transaction"]
+        await self._run([*command, "-d", beside, str(dump)], environment=self._reach())
+        await self.ask(beside, "update relay_state set cluster_id = 'before a restore'; analyze;")
+
+    async def put_in_place(self, services: Sequence[str]) -> None:
+        """What `load` made becomes the services' databases, all in one commit; those before are dropped."""
+        swap = [f"drop database if exists {service}_before;" for service in services] + ["begin;"]
+        for service in services:
+            swap.append(f"alter database {service} rename to {service}_before;")
+            swap.append(f"alter database {service}_restored rename to {service};")
+        swap += ["commit;", *(f"drop database {service}_before;" for service in services)]
+        await self.ask("postgres", "\n".join(swap))
+        await self.provide(services)
+
     async def revision(self, service: str) -> str:
         """The newest migration that this database has seen; empty before the first."""
         try:
@@ -128,14 +156,17 @@ class Postgres:
             "-d",
             database,
         ]
-        reach = {
+        return await self._run(command, environment=self._reach(), told=statements)
+
+    def _reach(self) -> dict[str, str]:
+        """What PostgreSQL's own programs are told to come in as the superuser."""
+        return {
             "PGHOST": "127.0.0.1",
             "PGPORT": str(self.port),
             "PGUSER": SUPERUSER,
             "PGCONNECT_TIMEOUT": "3",
+            "PGPASSWORD": self.keys.value("database_superuser"),
         }
-        password = {"PGPASSWORD": self.keys.value("database_superuser")}
-        return await self._run(command, environment={**reach, **password}, told=statements)
 
     async def _run(
         self,
@@ -156,7 +187,7 @@ class Postgres:
         out, err = await process.communicate(told.encode())
         if process.returncode:
             last = (err or out).decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
-            raise CannotGoOn(f"PostgreSQL cannot be prepared: {Path(command[0]).name} says: {last[0]}")
+            raise CannotGoOn(f"PostgreSQL does not do it: {Path(command[0]).name} says: {last[0]}")
         return out.decode()
 
     def _noted_pid(self) -> int | None:

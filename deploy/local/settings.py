@@ -22,6 +22,7 @@ KNOWN = {
     "SCHOOL_NAME": "the school's name on pages and emails",
     "LOG_LEVEL": "debug, info, warning or error",
     "OTLP_ENDPOINT": "where traces are sent",
+    "EMAILS_NOT_BEFORE": "when notify's own PostgreSQL was restored: emails about what came before are held",
     "AMICALE_DEMO_DATA": "0: start without people, campaigns and gifts",
 }
 KNOWN |= {

@@ -46,7 +46,7 @@ class Stack:
     async def start(self) -> None:
         """Start everything, as much at once as its order allows; return when the whole is ready."""
         self.layout.folder.open_counters()
-        database = asyncio.ensure_future(self._prepare_database())
+        database = asyncio.ensure_future(self.prepare_database())
         steps: list[Awaitable[None]] = [
             database,
             self._start_broker(),
@@ -81,6 +81,20 @@ class Stack:
         self.layout.folder.note_processes({})
         self.layout.folder.close_counters()
 
+    async def prepare_database(self) -> None:
+        """Start PostgreSQL, from nothing when it has no files, with each service's database and roles."""
+        server = self.layout.postgres
+        if server is None:
+            return
+        if not server.exists:
+            await server.create()
+            self.terminal.step("PostgreSQL: files made")
+        await server.wait_for_predecessor()
+        await self._start(
+            parts.postgres(self.layout), said=f"PostgreSQL 18 is ready on 127.0.0.1:{server.port}"
+        )
+        await server.provide(self.layout.embedded)
+
     async def run_once(self, name: str, command: Sequence[str], environment: dict[str, str]) -> None:
         """Run something to its end (a migration, a demo); CannotGoOn with its last line when it fails."""
         log = LogFile(self.layout.folder.logs / f"{name}.log")
@@ -94,19 +108,6 @@ class Stack:
             log.close()
         if code:
             raise CannotGoOn(f"{name} failed: {log.reason()} (all it said: {log.path})")
-
-    async def _prepare_database(self) -> None:
-        server = self.layout.postgres
-        if server is None:
-            return
-        if not server.exists:
-            await server.create()
-            self.terminal.step("PostgreSQL: files made")
-        await server.wait_for_predecessor()
-        await self._start(
-            parts.postgres(self.layout), said=f"PostgreSQL 18 is ready on 127.0.0.1:{server.port}"
-        )
-        await server.provide(self.layout.embedded)
 
     async def _start_broker(self) -> None:
         if self.layout.broker_is_ours:

@@ -64,6 +64,7 @@ def wish(session: Session, donation: Donation) -> dict[str, Any]:
     base = gifts.address(gift)
     return {
         "donation_id": donation.id,
+        "campaign_id": donation.campaign_id,
         "amount_minor": donation.amount_minor,
         "currency": donation.currency,
         "description": gift.title[donation.locale],

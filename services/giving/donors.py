@@ -34,7 +34,7 @@ def giver(
     typed = {"given_name": given_name, "family_name": family_name, "email": email}
     if missing := [name for name, value in typed.items() if not value]:
         raise FieldsRefused({name: ["Missing data for required field."] for name in missing})
-    return _guest(session, given_name or "", family_name or "", email or "", locale=locale, at=at)
+    return guest(session, given_name or "", family_name or "", email or "", locale=locale, at=at)
 
 
 def _person(session: Session, person_id: UUID, *, email: str | None, at: datetime) -> Donor:
@@ -46,7 +46,7 @@ def _person(session: Session, person_id: UUID, *, email: str | None, at: datetim
     return person
 
 
-def _guest(
+def guest(
     session: Session, given_name: str, family_name: str, email: str, *, locale: str, at: datetime
 ) -> Donor:
     """The guest behind an address and a name. Whose verified address it is, their guest it becomes."""

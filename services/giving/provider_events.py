@@ -239,9 +239,10 @@ def _refunded(session: Session, told: Told) -> str:
 
 Handler = Callable[[Session, Told], str]
 
+PAID = ("checkout.session.completed", "checkout.session.async_payment_succeeded")
+
 HANDLERS: dict[str, Handler] = {
-    "checkout.session.completed": _completed,
-    "checkout.session.async_payment_succeeded": _completed,
+    **dict.fromkeys(PAID, _completed),
     "checkout.session.async_payment_failed": _ended("failed"),
     "checkout.session.expired": _ended("expired"),
     "payment_intent.payment_failed": _declined,
@@ -279,9 +280,22 @@ def _retry(session: Session, parked: ProviderEvent, *, at: datetime) -> bool:
         return True
     parked.retry_at = at + min(max(waited, timedelta(seconds=2)), timedelta(hours=1))
     if waited >= PARKED_LONG:
-        detail = {"type": parked.type, "object": parked.object_id}
+        detail = _told_of(parked)
         findings.record(session, "event_unmatched", parked.account, parked.event_id, None, detail, at=at)
     return False
+
+
+def _told_of(parked: ProviderEvent) -> dict[str, Any]:
+    """What a person needs to find the payment at the provider: its id, sum and time."""
+    thing = json.loads(parked.body or "{}").get("data", {}).get("object", {})
+    minor, currency = thing.get("amount_total", thing.get("amount")), thing.get("currency")
+    return {
+        "type": parked.type,
+        "object": parked.object_id,
+        "payment": thing.get("payment_intent"),
+        "at": parked.happened_at.isoformat(),
+        **({"amount_minor": minor, "currency": currency.upper()} if minor is not None and currency else {}),
+    }
 
 
 def clear_bodies(session: Session, *, at: datetime) -> int:

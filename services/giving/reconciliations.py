@@ -94,7 +94,7 @@ def reconcile(account: Account, *, since: datetime | None = None, by: UUID | Non
     started = now()
     with Transaction() as session:
         since = since or _since(session, account.account, at=started)
-    taken = _take_missed(account, since=since)
+    taken = take_missed(account, since=since)
     _ask_details(account.account, at=started)
     seen, new = _compare(account, since=since, until=started - GRACE)
     with Transaction() as session:
@@ -119,7 +119,7 @@ def _since(session: Session, account: str, *, at: datetime) -> datetime:
     return until - OVERLAP if until else at - FIRST_SPAN
 
 
-def _take_missed(account: Account, *, since: datetime) -> int:
+def take_missed(account: Account, *, since: datetime) -> int:
     """Take every event of the provider's list that is not ours yet, the oldest first; how many."""
     listed = [each for each in gateway.events(account, since) if each["type"] in provider_events.HANDLERS]
     with Transaction() as session:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from services.notify import deliveries, emails, paths, subscriptions, timelines
+from services.notify import deliveries, emails, paths, subscriptions, timelines, waits
 from services.notify.models import database
 from services.notify.settings import NotifySettings, load, use
 from shared.service import create_service
@@ -13,4 +13,6 @@ def create_app(settings: NotifySettings | None = None) -> Flask:
     told = use(settings) if settings else load()
     database.connect(told.database_url, pool_size=told.database_pool_size)
     blueprints = [emails.routes, subscriptions.routes, deliveries.routes, timelines.routes]
-    return create_service("notify", told, database=database, blueprints=blueprints, steps=paths.steps)
+    return create_service(
+        "notify", told, database=database, blueprints=blueprints, steps=paths.steps, waits=waits.oldest
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from marshmallow import Schema, fields, validate
 from sqlalchemy import func, or_, select
@@ -24,7 +24,7 @@ from shared.http import Blueprint
 from shared.messages import MASK, Message
 from shared.pages import PageQuery, page, paged
 
-STATUSES = ("queued", "sending", "sent", "failed", "stale", "unsure", "suppressed")
+STATUSES = ("queued", "sending", "sent", "failed", "stale", "held", "unsure", "suppressed")
 
 routes = Blueprint("emails", __name__, url_prefix="/api/v1/notify/emails")
 
@@ -150,10 +150,9 @@ def queue(
     """
     told = {"school": settings.school_name, "given_name": to.given_name, **facts}
     shown = templates.render(template, to.locale, told | dict.fromkeys(secrets or {}, MASK))
-    email_id = uuid7()
-    status, reason = _standing(to, occurred_at=occurred_at, at=at)
+    status, reason = _standing(to, occurred_at=occurred_at, at=at, not_before=settings.not_before)
     values = {
-        "id": email_id,
+        "id": uuid7(),
         "message_id": message.message_id,
         "template": template,
         "party_id": party_id,
@@ -169,7 +168,7 @@ def queue(
         "secrets": dict(secrets) if secrets else None,
         "secrets_until": secrets_until if secrets else None,
         "useful_until": useful_until,
-        "header_id": header_id(email_id, settings),
+        "header_id": header_id(message.message_id, template, party_id, settings=settings),
         "status": status,
         "reason": reason,
         "priority": priority,
@@ -180,17 +179,27 @@ def queue(
     return session.execute(QUEUE, values).scalar_one_or_none()
 
 
-def _standing(to: Destination, *, occurred_at: datetime, at: datetime) -> tuple[str, str | None]:
+def _standing(
+    to: Destination, *, occurred_at: datetime, at: datetime, not_before: datetime | None
+) -> tuple[str, str | None]:
     if to.withheld is not None:
         return to.withheld, to.reason
     if at - occurred_at > STALE_AFTER:
         return "stale", "the fact was more than three days old when it was heard"
+    if not_before is not None and occurred_at < not_before:
+        return "held", "perhaps sent before the database was restored from a backup"
     return "queued", None
 
 
-def header_id(email_id: UUID, settings: NotifySettings) -> str:
-    """The Message-ID: the same at every attempt, so that a mailbox can drop a repeat."""
-    return f"<{email_id}@{settings.email_from.rpartition('@')[2].rstrip('>')}>"
+def header_id(
+    message_id: UUID, template: str, party_id: UUID, *, copy: int = 0, settings: NotifySettings
+) -> str:
+    """The Message-ID: the same at every attempt, and when a lost email is made anew from the same message.
+
+    So a mailbox can drop a repeat, even one that this database no longer knows of.
+    """
+    name = uuid5(message_id, f"{template}/{party_id}/{copy}")
+    return f"<{name}@{settings.email_from.rpartition('@')[2].rstrip('>')}>"
 
 
 def resend(session: Session, email_id: UUID, *, by: UUID, at: datetime, settings: NotifySettings) -> Email:
@@ -210,19 +219,19 @@ def resend(session: Session, email_id: UUID, *, by: UUID, at: datetime, settings
         Email.template == first.template,
         Email.party_id == first.party_id,
     )
-    new_id = uuid7()
+    number = session.execute(copies).scalar_one() + 1
     same = (
         "message_id template party_id correlation_id locale to_name typed subject html text facts"
         " secrets secrets_until useful_until priority occurred_at"
     )
     email = Email(
         **{name: getattr(first, name) for name in same.split()},
-        id=new_id,
-        copy=session.execute(copies).scalar_one() + 1,
+        id=uuid7(),
+        copy=number,
         resend_of=first.id,
         to_address=to.address,
         status="queued",
-        header_id=header_id(new_id, settings),
+        header_id=header_id(first.message_id, first.template, first.party_id, copy=number, settings=settings),
         created_at=at,
         next_attempt_at=at,
         asked_by=by,

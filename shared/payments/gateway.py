@@ -53,6 +53,7 @@ def open_checkout(
     *,
     checkout_id: UUID,
     donation_id: UUID,
+    campaign_id: UUID,
     amount_minor: int,
     currency: str,
     description: str,
@@ -65,7 +66,9 @@ def open_checkout(
 
     An empty `email` leaves it to the donor to type one there.
     """
-    marks = {"checkout_id": str(checkout_id), "donation_id": str(donation_id)}
+    marks = {
+        "checkout_id": str(checkout_id), "donation_id": str(donation_id), "campaign_id": str(campaign_id)
+    }  # fmt: skip
     wish: SessionCreateParams = {
         "mode": "payment",
         "submit_type": "donate",

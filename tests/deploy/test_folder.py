@@ -57,6 +57,22 @@ def test_a_full_disk_is_one_sentence(folder: Folder, monkeypatch: pytest.MonkeyP
         folder.has_room()
 
 
+def test_a_folder_with_its_files_starts_on_a_nearly_full_disk_with_a_warning(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.postgres.mkdir()
+    (folder.postgres / "PG_VERSION").write_text("18")
+    assert folder.has_room() is None
+
+    monkeypatch.setattr(folder_module, "NEEDED_MIB", 10**12)
+    warning = folder.has_room()
+    assert warning is not None and "make room soon" in warning
+
+    monkeypatch.setattr(folder_module, "NEEDED_AGAIN_MIB", 10**12)
+    with pytest.raises(CannotGoOn, match="MiB are free"):
+        folder.has_room()
+
+
 def test_secrets_are_made_once_and_are_their_owners_alone(folder: Folder) -> None:
     keys = Keys(folder.secrets)
     first = keys.value("link_key")

@@ -62,7 +62,7 @@ def test_webhooks_that_never_came_leave_no_difference(school, size, monkeypatch)
 def test_without_taking_missed_events_the_difference_is_seen(school, monkeypatch):
     """The control run: dropped webhooks, and a reconciliation that takes nothing."""
     give(school, 4, webhook_drop_percent=100)
-    monkeypatch.setattr(reconciliations, "_take_missed", lambda *_, **__: 0)
+    monkeypatch.setattr(reconciliations, "take_missed", lambda *_, **__: 0)
 
     reconcile(school)
 

@@ -297,7 +297,10 @@ def test_an_event_that_fits_nothing_for_an_hour_is_a_finding(giving):
     retry_parked()
 
     with Transaction() as session:
-        assert session.execute(select(Finding.kind)).scalars().all() == ["event_unmatched"]
+        (found,) = session.execute(select(Finding)).scalars()
+        told = {name: found.detail[name] for name in ("payment", "amount_minor", "currency")}
+    assert found.kind == "event_unmatched" and found.detail["at"].startswith(world.NOW.isoformat()[:10])
+    assert told == {"payment": gift.payment_id, "amount_minor": gift.amount_minor, "currency": "EUR"}
 
 
 def test_raw_bodies_are_forgotten_after_thirty_days_and_ids_are_not(giving):

@@ -1,5 +1,6 @@
 """What follows when giving tells of a gift."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -72,6 +73,33 @@ def test_a_fact_older_than_three_days_writes_story_and_crm_but_sends_nothing(set
 
     assert sorted(email.status for email in _all(Email)) == ["queued", "stale"]
     assert len(_all(CrmChange)) == len(_all(TimelineEntry)) == 2
+
+
+def test_after_a_restore_what_was_perhaps_sent_before_it_is_held_for_staff(settings):
+    restored = replace(settings, emails_not_before=NOW.isoformat())
+    _settle(restored, facts.settled(at=NOW - timedelta(seconds=1)))
+    _settle(restored, facts.settled(at=NOW))
+
+    held, queued = sorted(_all(Email), key=lambda email: email.status)
+    assert (held.status, held.reason) == (
+        "held",
+        "perhaps sent before the database was restored from a backup",
+    )
+    assert queued.status == "queued"
+    assert len(_all(CrmChange)) == len(_all(TimelineEntry)) == 2
+
+
+def test_an_email_made_anew_from_the_same_message_has_the_same_message_id(settings, notify_database):
+    message = facts.settled()
+    _settle(settings, message)
+    [before] = _all(Email)
+    notify_database.empty()
+
+    _settle(settings, message)
+    _settle(settings, facts.settled())
+
+    again, other = _all(Email)
+    assert again.id != before.id and again.header_id == before.header_id != other.header_id
 
 
 def test_a_refund_before_its_gift_ends_in_the_same_state(settings):

@@ -25,6 +25,7 @@ def opened(running):
         running.account,
         checkout_id=uuid4(),
         donation_id=uuid4(),
+        campaign_id=uuid4(),
         amount_minor=12_050,
         currency="EUR",
         description="Bourses <b>2026</b>",

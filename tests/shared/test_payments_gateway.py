@@ -11,6 +11,8 @@ from shared.payments import gateway, webhook
 from shared.payments.gateway import ProviderMisconfigured, ProviderRefused, ProviderUnavailable
 from tests.support.provider import entry, provider
 
+CAMPAIGN = uuid4()
+
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
@@ -29,6 +31,7 @@ def opened(bank, **changes):
     wish = {
         "checkout_id": uuid4(),
         "donation_id": uuid4(),
+        "campaign_id": CAMPAIGN,
         "amount_minor": 5000,
         "currency": "EUR",
         "description": "Bourses 2026",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -122,6 +122,44 @@ def test_the_state_counts_what_waits(client: FlaskClient) -> None:
     )
     assert said["outbox"]["unpublished"] == 1 and said["outbox"]["oldest_age_s"] >= 0
     assert said["worker_seen_at"] and said["workers"][0]["worker"] == "small-1"
+
+
+def metric(client: FlaskClient, name: str) -> float:
+    """A figure of the scrape."""
+    (line,) = [each for each in client.get("/metrics").text.splitlines() if each.startswith(f"{name} ")]
+    return float(line.split()[1])
+
+
+def test_metrics_grow_while_the_worker_is_frozen_and_cannot_say_so(client: FlaskClient) -> None:
+    assert metric(client, "amicale_worker_silent_seconds") == float("inf")
+    beat(seconds_ago=90)
+    run(
+        "insert into outbox (id, topic, type, key, correlation_id, headers, payload) "
+        "values (:id, 't', 'donation.settled', 'k', :id, '{}', '{}')",
+        id=uuid7(datetime.now(UTC) - timedelta(seconds=70)),
+    )
+
+    assert metric(client, "amicale_worker_silent_seconds") >= 90
+    assert metric(client, "amicale_outbox_oldest_seconds") >= 70
+    assert metric(client, "amicale_outbox_unpublished_rows") == 1
+
+
+def test_what_waits_for_long_is_a_warning_and_the_service_stays_ready(
+    client: FlaskClient, small: Flask
+) -> None:
+    beat()
+    since = datetime.now(UTC) - timedelta(minutes=11)
+    small.extensions[current.EXTENSION].waits = lambda session: {"emails": since, "deliveries": None}
+
+    answer = client.get("/readyz")
+    shown = client.get(f"{BASE}/system", headers=read()).get_json()
+
+    assert answer.status_code == 200 and answer.get_json()["warnings"] == [
+        f"emails wait since {since.isoformat(timespec='seconds')}"
+    ]
+    assert metric(client, 'amicale_waits_seconds{what="emails"}') >= 660
+    assert metric(client, 'amicale_waits_seconds{what="deliveries"}') == 0
+    assert [each["what"] for each in shown["waits"] if each["since"]] == ["emails"]
 
 
 def test_letters_are_listed_by_pages_and_shown_with_masked_persons(client: FlaskClient) -> None:

@@ -141,6 +141,7 @@ class World:
         self.by_key = {}
         self.my_gifts = []
         self.records = []
+        self.waits = {}
         self.asked = []
         self.queries = []
         self.down = set()
@@ -150,7 +151,7 @@ class World:
         self.links_sent = []
         self.next_problem = None
         self.since = []
-        self.findings = 0
+        self.findings = []
 
     def directory_of(self, person):
         """The directory holds this one person, who has an account and confirmed their address."""
@@ -404,7 +405,7 @@ def arrivals(self, world, query, body):
 
 
 def findings(self, world, query, body):
-    return {"items": [{}] * world.findings, "next": None}
+    return {"items": world.findings, "next": None}
 
 
 def my_gifts(self, world, query, body):
@@ -450,6 +451,14 @@ def show_record(self, world, query, body, name):
 def path_of_record(self, world, query, body, name):
     begun = {"at": datetime.now(UTC).isoformat(), "kind": "form_filled", "service": "giving"}
     return {"steps": [begun | {"title": {"fr": "Formulaire rempli", "en": "Form filled in"}}]}
+
+
+def show_system(self, world, query, body, name):
+    return {
+        "service": name, "ready": True, "reasons": [], "outbox": {"unpublished": 0, "oldest_age_s": 0},
+        "lag": 0, "dead_letters": 0, "held": 0, "worker_seen_at": datetime.now(UTC).isoformat(),
+        "workers": [], "jobs": [], "waits": world.waits.get(name, []),
+    }  # fmt: skip
 
 
 def send_link(self, world, query, body):
@@ -608,6 +617,7 @@ ROUTES = [
     ("PUT", f"{G}/gift-links/{ID}/wall", put_wall),
     ("POST", f"{G}/gift-links/{ID}/checkouts", retry),
     ("GET", f"{G}/my-donations", my_gifts),
+    ("GET", f"/api/v1/{ID}/system", show_system),
     ("POST", f"{D}/sign-in-links", send_link),
     ("POST", f"{D}/sessions", open_session),
     ("DELETE", f"{D}/sessions/current", close_session),

@@ -107,7 +107,7 @@ def test_what_does_not_answer_is_said_and_the_rest_is_there(officer, world):
 
 
 def test_a_count_that_ends_at_a_hundred_says_so(browser, world):
-    world.findings = 100
+    world.findings = [{}] * 100
 
     page = browser.hold(world.sign_in(PERSON, RIGHTS)).get("/console/").text
 

@@ -9,7 +9,7 @@ from web.console.shell import then
 
 routes = Blueprint("emails", __name__, url_prefix="/emails")
 
-STATUSES = ("sent", "queued", "failed", "unsure", "suppressed", "stale")
+STATUSES = ("sent", "queued", "failed", "unsure", "suppressed", "stale", "held")
 FILTERS = ("q", "status", "party_id")
 FRAMED = {"sandbox": "", "script-src": "'none'", "style-src": "'unsafe-inline'", "frame-ancestors": "'self'"}
 

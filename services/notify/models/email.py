@@ -34,16 +34,18 @@ class EmailCannotBeResent(Conflict):
 class Email(Base):
     """Queued, committed as `sending` before the first byte leaves, then sent or failed.
 
-    stale: the fact was old when it was heard. unsure: no address is known for certain, staff decide.
-    suppressed: the person died or was erased. The stored body shows ••• where a secret stands; the
-    secrets themselves are kept sealed, and only until `secrets_until`.
+    stale: the fact was old when it was heard. held: it was perhaps sent before a restore, staff decide.
+    unsure: no address is known for certain, staff decide. suppressed: the person died or was erased.
+    The stored body shows ••• where a secret stands; the secrets themselves are kept sealed, and only until
+    `secrets_until`.
     """
 
     __tablename__ = "emails"
     __table_args__ = (
         UniqueConstraint("message_id", "template", "party_id", "copy"),
         CheckConstraint(
-            "status in ('queued','sending','sent','failed','stale','unsure','suppressed')", name="status"
+            "status in ('queued','sending','sent','failed','stale','held','unsure','suppressed')",
+            name="status",
         ),
         CheckConstraint("(status = 'sent') = (sent_at is not null)", name="sent"),
         CheckConstraint("status <> 'failed' or given_up_at is not null", name="given_up"),
