@@ -14,6 +14,24 @@ from tests.support import postgres as postgres_support
 from tests.support.stack import stack  # noqa: F401 the session's fixture
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what must stay in one process when there are several (`-n 2`): the tests of one file, which share what
+    it set up, and those that use the one stack. What takes longest comes first, so that no process waits for it
+    at the end.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: _group(item) not in LONG)
+
+
+LONG = {"stack", "tests/chaos/test_gifts.py", "tests/deploy/test_stack.py", "tests/chaos/test_courier.py"}
+
+
+def _group(item: pytest.Item) -> str:
+    uses_the_stack = "stack" in getattr(item, "fixturenames", ())
+    return "stack" if uses_the_stack else item.nodeid.partition("::")[0]
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[postgres_support.Server]:
     """A real PostgreSQL server, for the whole run.

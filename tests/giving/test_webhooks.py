@@ -82,6 +82,7 @@ def test_the_log_of_an_event_that_is_no_gift_s_names_none(app, capsys):
         f"t={int(time.time())},v1=" + "0" * 64,
         "t=1,v1=aa",
     ],
+    ids=["none", "no time", "no ASCII", "now", "long ago"],
 )
 def test_a_forged_signature_is_a_400_and_leaves_no_row(app, header):
     gift = world.begin(world.campaign())

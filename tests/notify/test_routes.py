@@ -272,19 +272,22 @@ def test_only_a_delivery_given_up_can_be_tried_again(client, staff, settings):
     assert client.post(f"{API}/deliveries/{uuid4()}/retries", headers=staff).status_code == 404
 
 
+ANY = UUID(int=7)
+
+
 @pytest.mark.parametrize(
     ("method", "path", "right"),
     [
         ("GET", "/emails", "mailings.read"),
-        ("GET", f"/emails/{uuid4()}", "mailings.read"),
-        ("POST", f"/emails/{uuid4()}/resends", "mailings.send"),
-        ("GET", f"/timelines/{uuid4()}", "people.read"),
+        ("GET", f"/emails/{ANY}", "mailings.read"),
+        ("POST", f"/emails/{ANY}/resends", "mailings.send"),
+        ("GET", f"/timelines/{ANY}", "people.read"),
         ("GET", "/subscriptions", "integrations.manage"),
         ("POST", "/subscriptions", "integrations.manage"),
-        ("DELETE", f"/subscriptions/{uuid4()}", "integrations.manage"),
+        ("DELETE", f"/subscriptions/{ANY}", "integrations.manage"),
         ("GET", "/deliveries", "integrations.manage"),
-        ("POST", f"/deliveries/{uuid4()}/retries", "integrations.manage"),
-        ("GET", f"/paths/{uuid4()}", "system.read"),
+        ("POST", f"/deliveries/{ANY}/retries", "integrations.manage"),
+        ("GET", f"/paths/{ANY}", "system.read"),
     ],
 )
 def test_each_route_asks_for_its_right(client, method, path, right):

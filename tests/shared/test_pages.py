@@ -50,7 +50,7 @@ def walk(statement: Any, keys: list[Any], limit: int = 5) -> Iterator[Any]:
         [Note.amount_minor.desc(), Note.made_at, Note.id.desc()],
         [Note.text.asc(), Note.id.asc()],
     ],
-    ids=str,
+    ids=lambda keys: ", ".join(map(str, keys)),
 )
 @pytest.mark.parametrize("limit", [1, 5, 23, 100])
 def test_walking_the_pages_gives_each_row_once_in_order(keys: list[Any], limit: int) -> None:
