@@ -13,9 +13,9 @@ run: ## Start everything on this machine: make run [PORT=8080] [DATA=data] [HOST
 	@sh deploy/environment.sh run
 	@exec $(python) -m deploy.local
 
-test: ## Run every test that this machine can run: make test [ARGS="tests/giving -x"]
+test: ## Run every test that this machine can run, in two processes: make test [ARGS="tests/giving -x"]
 	@sh deploy/environment.sh dev
-	@exec $(python) -m pytest -p tests.support.summary $(ARGS)
+	@exec $(python) -m pytest -p tests.support.summary -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: ## Check style, types and who imports whom
 	@sh deploy/environment.sh dev

@@ -10,13 +10,17 @@ from sqlalchemy.orm import Session, aliased
 from services.notify.models import Delivery, Email, Subscription
 from shared.paths import Step
 
-STATES = {"stale": "warn", "unsure": "warn", "failed": "bad", "suppressed": None}
+STATES = {"stale": "warn", "unsure": "warn", "held": "warn", "failed": "bad", "suppressed": None}
 WITHHELD = {
     "stale": {
         "fr": "Courriel non envoyé\u00a0: fait trop ancien",
         "en": "Email not sent: the fact is too old",
     },
     "unsure": {"fr": "Courriel en attente\u00a0: adresse incertaine", "en": "Email waiting: unsure address"},
+    "held": {
+        "fr": "Courriel retenu\u00a0: peut-être envoyé avant la restauration",
+        "en": "Email held: perhaps sent before the restore",
+    },
     "suppressed": {"fr": "Courriel non envoyé", "en": "Email not sent"},
     "failed": {"fr": "Courriel refusé", "en": "Email refused"},
 }

@@ -39,7 +39,8 @@ def test_while_the_mail_server_is_down_the_oldest_email_waits_since_it_was_queue
 def test_what_one_mailbox_or_staff_hold_up_is_not_the_mail_servers_trouble(settings, status, code):
     _settle(settings)
     with Transaction() as session:
-        session.execute(text("update emails set status = :s, answer_code = :c"), {"s": status, "c": code})
+        became = {"s": status, "c": code, "at": NOW if status == "failed" else None}
+        session.execute(text("update emails set status = :s, answer_code = :c, given_up_at = :at"), became)
 
     assert _oldest()["emails"] is None
 
