@@ -15,9 +15,9 @@ from tests.support.stack import stack  # noqa: F401 the session's fixture
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what must stay in one process when there are several (`-n 2`): the tests of one file, which share what
-    it set up, and those that use the one stack. What takes longest comes first, so that no process waits for it
-    at the end.
+    """Say what must stay in one process when there are several (`-n 2`), and put first what takes longest.
+
+    Together stay the tests of one file, which share what it set up, and those that use the one stack.
     """
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
