@@ -1,8 +1,10 @@
 """The page of a person in the console: what staff correct there, and what they are told of it."""
 
+import html
+
 import pytest
 
-from tests.web.fake_services import PERSON, problem
+from tests.web.fake_services import PERSON, problem, record
 
 OFFICER = PERSON | {"id": "0198f000-0000-7000-8000-000000000009", "given_name": "Hélène"}
 RIGHTS = ["people.read", "people.manage", "rights.manage"]
@@ -86,3 +88,14 @@ def test_who_may_only_read_is_shown_no_form(browser, world):
 
     assert "confirmée par son titulaire" in page
     assert "Corriger" not in page and "Fermer le compte" not in page
+
+
+def test_gifts_are_summed_over_all_of_them_and_not_over_those_shown(browser, world):
+    world.directory_of(PERSON)
+    donor = record()["donor"] | {"party_id": PERSON["id"], "person_id": PERSON["id"]}
+    world.records = [record(donor=donor, amount_minor=1_000) for _ in range(3)]
+    reader = browser.hold(world.sign_in(OFFICER, ["people.read", "giving.read"]))
+
+    page = html.unescape(reader.get(PAGE).text)
+
+    assert "3 encaissés : 30,00 €" in page.replace("\u202f", " ").replace("\u00a0", " ")

@@ -51,9 +51,10 @@ def page(person_id: str, *, facts: Filled | None = None, address: Filled | None 
     """The page of a person; `facts` and `address` are the forms that were refused, if one was."""
     may, where = session.visitor().may, segment(person_id)
     person = clients.directory().get(f"/people/{where}")
-    gifts = account = None
+    gifts = totals = account = None
     if may("giving.read"):
         gifts = tried(clients.giving().get, "/donations", party_id=person_id, limit=20)
+        totals = tried(clients.giving().get, "/donation-totals", party_id=person_id)
     if may("rights.manage"):
         account = tried(clients.directory().get, "/accounts", person_id=person_id)
     return render_template(
@@ -62,6 +63,7 @@ def page(person_id: str, *, facts: Filled | None = None, address: Filled | None 
         degree_lines=[f"{each['programme']} {each['class_year']}" for each in person.get("degrees", ())],
         story=tried(clients.notify().get, f"/timelines/{where}", after=request.args.get("after"), limit=50),
         gifts=gifts,
+        totals=totals,
         account=account,
         facts=facts or Filled(),
         address=address or Filled(),
