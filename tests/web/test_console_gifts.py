@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import timedelta
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_the_seconds_count_from_the_confirmation_not_from_an_earlier_refusal():
     ]
 
     assert _from_payment(refused) is None
-    assert _from_payment(refused + paid) == 0.75
+    assert _from_payment(refused + paid) == timedelta(seconds=0.75)
 
 
 def test_a_message_of_the_provider_after_the_payment_does_not_begin_the_count_anew():
@@ -131,7 +132,12 @@ def test_a_message_of_the_provider_after_the_payment_does_not_begin_the_count_an
         step(30, "provider_event"),
         step(30.1, "settled"),
         step(30.2, "provider_event"),
-        step(31, "heard"),
+        step(31, "email_sent"),
+        step(40, "email_sent"),
     ]
 
-    assert _from_payment(steps) == 1.0
+    assert _from_payment(steps) == timedelta(seconds=1)
+
+
+def test_before_the_email_left_nothing_is_said_of_how_long_it_took():
+    assert _from_payment([step(30, "provider_event"), step(30.1, "settled"), step(30.4, "heard")]) is None

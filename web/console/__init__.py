@@ -27,6 +27,7 @@ from web.console import (
 
 pages = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
 pages.add_app_template_filter(times.clock)
+pages.add_app_template_filter(shell.service_name)
 pages.add_app_template_filter(times.is_fresh)
 pages.add_app_template_filter(integrations.host)
 

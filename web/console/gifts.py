@@ -1,6 +1,6 @@
 """Gifts: the list with its search, one gift with its path through the services, and its refund."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -117,18 +117,19 @@ def _path(donation_id: str) -> dict[str, Any]:
             if problem.status not in {403, 404}:
                 raise
     steps.sort(key=lambda step: step["at"])
-    return {"steps": _with_gaps(steps), "silent": silent, "seconds": _from_payment(steps)}
+    thanked = _from_payment(steps)
+    return {"steps": _with_gaps(steps), "silent": silent, "thanked_in": span(thanked) if thanked else None}
 
 
 def _with_gaps(steps: list[dict]) -> list[dict]:
     """Each step with the time since the one before it."""
     times = [datetime.fromisoformat(step["at"]) for step in steps]
-    gaps = [""] + [span(later - earlier) for earlier, later in pairwise(times)]
+    gaps = [""] + ["+" + span(later - earlier) for earlier, later in pairwise(times)]
     return [step | {"gap": gap} for step, gap in zip(steps, gaps, strict=True)]
 
 
-def _from_payment(steps: list[dict]) -> float | None:
-    """Seconds from the bank's confirmation to the last step within a minute of it; None before a payment.
+def _from_payment(steps: list[dict]) -> timedelta | None:
+    """From the bank's confirmation to the first email that left after it; None before.
 
     A refusal may have come before: the confirmation is the last word of the provider before the gift counts.
     """
@@ -137,8 +138,7 @@ def _from_payment(steps: list[dict]) -> float | None:
     if settled is None:
         return None
     paid = max((at for kind, at in times if kind == "provider_event" and at <= settled), default=settled)
-    after = [(at - paid).total_seconds() for _, at in times]
-    return round(max(seconds for seconds in after if seconds < 60), 2)
+    return next((at - paid for kind, at in times if kind == "email_sent" and at >= settled), None)
 
 
 def _chosen() -> dict[str, str]:

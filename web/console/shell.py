@@ -114,3 +114,8 @@ def _count() -> dict[str, int]:
 
 def _length(answer: dict[str, Any] | None) -> int:
     return len(answer["items"]) if answer else 0
+
+
+def service_name(service: str) -> str:
+    """A service in the words of the office."""
+    return {"giving": _("Gifts"), "notify": _("Emails"), "directory": _("Directory")}.get(service, service)

@@ -21,12 +21,12 @@ def is_fresh(when: str) -> bool:
 
 
 def span(between: timedelta) -> str:
-    """A time between two steps: +27 ms, +33 s, +5 min."""
+    """A length of time: 27 ms, 33 s, 5 min."""
     seconds = between.total_seconds()
     if seconds < 1:
-        return _("+%(n)s ms", n=round(seconds * 1000))
+        return _("%(n)s ms", n=round(seconds * 1000))
     if seconds < 120:
-        return _("+%(n)s s", n=round(seconds))
+        return _("%(n)s s", n=round(seconds))
     if seconds < 7200:
-        return _("+%(n)s min", n=round(seconds / 60))
-    return _("+%(n)s h", n=round(seconds / 3600)) if seconds < 172800 else _("+%(n)s days", n=between.days)
+        return _("%(n)s min", n=round(seconds / 60))
+    return _("%(n)s h", n=round(seconds / 3600)) if seconds < 172800 else _("%(n)s days", n=between.days)
