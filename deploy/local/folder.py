@@ -41,12 +41,19 @@ class Folder:
 
     def has_room(self) -> None:
         """CannotGoOn when the disk is nearly full."""
-        free = shutil.disk_usage(self.path).free // 2**20
-        if free < NEEDED_MIB:
+        free = self.free_mib()
+        if free is not None and free < NEEDED_MIB:
             raise CannotGoOn(
                 f"Only {free} MiB are free where {self.path} is, and Amicale needs {NEEDED_MIB}:"
                 " free some space, or choose another disk with `make run DATA=/another/folder`."
             )
+
+    def free_mib(self) -> int | None:
+        """What its disk has left; None when the folder went away."""
+        try:
+            return shutil.disk_usage(self.path).free // 2**20
+        except OSError:
+            return None
 
     def claim(self, port: int) -> int:
         """Hold this folder until the process ends; CannotGoOn when another copy holds it."""
