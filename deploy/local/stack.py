@@ -5,7 +5,7 @@ import shutil
 import socket
 import sys
 import uuid
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from deploy.local import broker, parts
 from deploy.local.child import Child
@@ -80,10 +80,21 @@ class Stack:
             keeper.log.close()
         self.layout.folder.note_processes({})
 
-    async def run_once(self, name: str, command: Sequence[str], environment: dict[str, str]) -> None:
+    async def run_once(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: dict[str, str],
+        heard: Callable[[bytes], None] = lambda line: None,
+    ) -> None:
         """Run something to its end (a migration, a demo); CannotGoOn with its last line when it fails."""
         log = LogFile(self.layout.folder.logs / f"{name}.log")
-        child = await Child.start(command, environment=environment, on_line=log.write, folder=ROOT)
+
+        def keep(line: bytes) -> None:
+            log.write(line)
+            heard(line)
+
+        child = await Child.start(command, environment=environment, on_line=keep, folder=ROOT)
         try:
             code = await child.ended()
         except asyncio.CancelledError:
