@@ -1,7 +1,7 @@
 """The HTTP side of the sandbox."""
 
 from flask import Flask, abort, request
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
 from werkzeug.wrappers import Response
 
 from sandbox import authenticator, control, index, looks
@@ -24,6 +24,7 @@ def create_app(world: World) -> Flask:
     app.before_request(refuse_other_sites)
     app.after_request(looks.guarded)
     app.register_error_handler(NotFound, missing)
+    app.register_error_handler(InternalServerError, broken)
     return app
 
 
@@ -35,3 +36,8 @@ def refuse_other_sites() -> None:
 
 def missing(error: HTTPException) -> Response:
     return api.unknown_route() if request.path.startswith("/v1/") else looks.page("gone.html", status=404)
+
+
+def broken(error: HTTPException) -> Response:
+    """What nobody foresaw, a full disk above all; its traceback is in the log."""
+    return api.broken() if request.path.startswith("/v1/") else looks.page("broken.html", status=503)

@@ -17,7 +17,18 @@ WORDS = {
         "L’adresse est peut-être incomplète, ou les données de la démonstration ont été remises à zéro.",
         "The address may be incomplete, or the demo’s data was reset.",
     ),
+    "broken": ("Cela n’a pas fonctionné", "This did not work"),
+    "broken.lead": (
+        "Rien n’a été changé. Revenez en arrière et réessayez ; si cela se répète, "
+        "le journal du bac à sable dit pourquoi.",
+        "Nothing was changed. Go back and try again; if it happens again, the sandbox’s log says why.",
+    ),
     # The payment page.
+    "pay.broken": ("Le paiement n’a pas pu se faire", "The payment could not be made"),
+    "pay.broken.lead": (
+        "Rien n’a été débité. Revenez en arrière et réessayez.",
+        "Nothing was paid. Go back and try again.",
+    ),
     "to": ("Pour", "To"),
     "pay.title": ("Paiement de {amount}", "Payment of {amount}"),
     "pay.by": ("Payer par carte", "Pay by card"),

@@ -32,6 +32,8 @@ BUSY_POLL_S, IDLE_POLL_S = 0.002, 0.05
 BACKOFF_MAX_S = 5.0
 CLUSTER_CHECK_S = 10.0
 STOP_S = 1.0
+# How deploy/local names its broker.
+IN_MEMORY = "amicale-"
 
 PUBLISHED = Counter("amicale_relay_published_total", "Rows acknowledged by the broker and marked.")
 DOUBTS = Counter("amicale_relay_doubts_total", "Batches rolled back because the broker or database failed.")
@@ -140,7 +142,10 @@ class Relay:
             facts, cards = republish(session, since=since, cards=self.cards)
             session.flush()
         REPUBLISHED.inc(facts + cards)
-        log.warning("broker was emptied: saying again", facts=facts, cards=cards, cluster_id=cluster_id)
+        if in_memory(known) and in_memory(cluster_id) and self.state["cluster_id"] is None:
+            log.info("broker began anew: saying again", facts=facts, cards=cards)
+        else:
+            log.warning("broker was emptied: saying again", facts=facts, cards=cards, cluster_id=cluster_id)
 
     def _send(self, rows: Sequence[Any]) -> None:
         """Hand the batch to the broker and wait for every acknowledgement, never without a limit."""
@@ -189,6 +194,11 @@ def value_of(row: Any) -> bytes | None:
     """The record's value: the public part with the personal part joined to it; None is a tombstone."""
     value = joined(row.payload, row.contact)
     return None if value is None else value.encode()
+
+
+def in_memory(cluster_id: str) -> bool:
+    """Whether this is a broker of `make run`, which begins anew with the stack: nothing that went wrong."""
+    return cluster_id.startswith(IN_MEMORY)
 
 
 def backoff_s(failures: int) -> float:

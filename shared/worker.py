@@ -171,7 +171,10 @@ def main(package: str) -> NoReturn:
     log.info("worker started", hears=sorted(worker.consumer.inbox.handlers) if worker.consumer else [])
     worker.stopping.wait()
     left = worker.stop()
-    log.info("worker stopped", left=left)
+    if left:
+        log.warning("worker stopped before all of it ended", left=left)
+    else:
+        log.info("worker stopped")
     # All that counts is committed; clients that wait for a network that is gone may not hold us.
     sys.stdout.flush()
     os._exit(0)

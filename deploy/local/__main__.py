@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from deploy.local import backups, memory, settings, welcome
+from deploy.local.disk import Disk
 from deploy.local.layout import Layout
 from deploy.local.problem import CannotGoOn
 from deploy.local.stack import Stack
@@ -69,11 +70,13 @@ async def run(terminal: Terminal) -> int:
     terminal.line(f"Starting Amicale on {layout.public_url}, its data in {layout.folder.path}")
     stopped = asyncio.create_task(stop.wait())
     living = asyncio.create_task(_live(stack, terminal))
+    watching = asyncio.create_task(Disk(layout.folder, terminal).watch())
     try:
         await asyncio.wait([stopped, living, stack.failure], return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopped.cancel()
         living.cancel()
+        watching.cancel()
         results = await asyncio.gather(living, return_exceptions=True)
         terminal.line("Stopping ...")
         await stack.stop()

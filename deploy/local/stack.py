@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sys
 import uuid
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from deploy.local import broker, parts
 from deploy.local.child import Child
@@ -95,10 +95,21 @@ class Stack:
         )
         await server.provide(self.layout.embedded)
 
-    async def run_once(self, name: str, command: Sequence[str], environment: dict[str, str]) -> None:
+    async def run_once(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: dict[str, str],
+        heard: Callable[[bytes], None] = lambda line: None,
+    ) -> None:
         """Run something to its end (a migration, a demo); CannotGoOn with its last line when it fails."""
         log = LogFile(self.layout.folder.logs / f"{name}.log")
-        child = await Child.start(command, environment=environment, on_line=log.write, folder=ROOT)
+
+        def keep(line: bytes) -> None:
+            log.write(line)
+            heard(line)
+
+        child = await Child.start(command, environment=environment, on_line=keep, folder=ROOT)
         try:
             code = await child.ended()
         except asyncio.CancelledError:

@@ -1,25 +1,42 @@
 """The demo's data at the first start, and what the terminal says at the end."""
 
 import json
+import re
 import sys
 import urllib.request
+from functools import partial
 
 from deploy.local.layout import SIGN_INS, Layout, exists
 from deploy.local.stack import Stack
 from deploy.local.terminal import Terminal
 
+PROGRESS = re.compile(rb"[\d,]+ of [\d,]+ \w+")
+
 
 async def fill(stack: Stack) -> None:
     """Make people, campaigns and gifts, once; each service's own demo may be run again without harm."""
     layout = stack.layout
-    for service in ("directory", "notify", "giving"):
-        made = layout.folder.path / f"demo-{service}-made"
-        if service not in layout.services or not exists(f"services.{service}.demo") or made.exists():
-            continue
-        stack.terminal.step(f"{service}: making the demo's data ...")
+    made = {each: layout.folder.path / f"demo-{each}-made" for each in ("directory", "notify", "giving")}
+    missing = [
+        each
+        for each in made
+        if each in layout.services and exists(f"services.{each}.demo") and not made[each].exists()
+    ]
+    if missing:
+        stack.terminal.step(
+            f"Making the demo's people and gifts, about a minute; {layout.public_url}/ answers already ..."
+        )
+    for service in missing:
         command = [sys.executable, "-m", f"services.{service}.demo"]
-        await stack.run_once(f"{service}-demo", command, layout.demo_environment(service))
-        made.touch()
+        heard = partial(show_progress, stack.terminal, service)
+        await stack.run_once(f"{service}-demo", command, layout.demo_environment(service), heard)
+        made[service].touch()
+
+
+def show_progress(terminal: Terminal, service: str, line: bytes) -> None:
+    """Of what a demo prints, how far it has come."""
+    if PROGRESS.fullmatch(line.strip()):
+        terminal.step(f"{service}: {line.decode().strip()}")
 
 
 def say(layout: Layout, terminal: Terminal) -> None:

@@ -121,6 +121,12 @@ def unknown_route() -> Response:
     return _answer(404, {"error": {"type": "invalid_request_error", "message": "Unrecognized request URL."}})
 
 
+def broken() -> Response:
+    """Nothing was done, and the same request may be sent again."""
+    message = "The sandbox could not do this; nothing was changed. Its log says why."
+    return _answer(503, {"error": {"type": "api_error", "message": message}})
+
+
 def _get(params: str, work: Work) -> Response:
     merchant = _merchant()
     late = _misbehave()

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from flask import Blueprint, redirect, request
+from werkzeug.exceptions import InternalServerError
 from werkzeug.wrappers import Response
 
 from sandbox import looks
@@ -58,6 +59,20 @@ def pay(id: str) -> Response:
     if visit is not None and visit.session["status"] == "complete":
         return redirect(visit.success_url, 303)
     return redirect(f"/sandbox/pay/{id}", 303) if visit is not None else _page(None)
+
+
+@routes.errorhandler(InternalServerError)
+def broken(error: InternalServerError) -> Response:
+    """The transaction was undone: nothing was paid. The way back is shown when it can still be read."""
+    try:
+        with world().store.transaction() as db:
+            visit = _visit(db, (request.view_args or {})["id"])
+    except sqlite3.Error:
+        visit = None
+    if visit is None:
+        return looks.page("broken.html", status=503, pays=True)
+    back = visit.session["cancel_url"] or visit.success_url
+    return looks.page("broken.html", status=503, lang=visit.lang, pays=True, back=back)
 
 
 def _visit(db: sqlite3.Connection, id: str) -> Visit | None:

@@ -19,6 +19,7 @@ from services.directory.demo_names import CITIES, ORIGINS, PROGRAMMES
 from services.directory.models import Account, Email, Import, Person, Transaction, database
 from services.directory.names import unaccented
 from shared.clock import now
+from shared.progress import Progress
 from shared.rights import RIGHTS
 
 PEOPLE = 2000
@@ -115,17 +116,19 @@ def _import(alumni_email: str, *, at: datetime) -> None:
             file = io.BytesIO(registrar_file(alumni_email).encode())
             checked = imports.check(session, file, filename=FILENAME, by=None, at=at, informed_by=INFORMED_BY)
             made = imports.confirm(session, checked.id, by=None, at=at).id
-    while _runs(made):
+    progress = Progress(PEOPLE, "people")
+    while (running := _read(made)).status == "running":
+        progress.reached(running.done)
         with Transaction() as session:
             written = import_runs.write_some(session, at=at)
         if not written:
             time.sleep(0.05)
 
 
-def _runs(import_id) -> bool:
-    """Whether the import, which the worker may be writing at the same time, has not come to its end."""
+def _read(import_id) -> Import:
+    """How the import is, which the worker may be writing at the same time."""
     with Transaction() as session:
-        return session.scalars(select(Import).where(Import.id == import_id)).one().status == "running"
+        return session.scalars(select(Import).where(Import.id == import_id)).one()
 
 
 def _officer(session: Session, given, family, email, password, *, totp, rights, at) -> None:

@@ -24,6 +24,7 @@ from services.giving.models import Campaign, Donation, Donor, Entity, Fund, Tran
 from services.giving.settings import GivingSettings, use
 from shared.clock import now
 from shared.db import uuid7
+from shared.progress import Progress
 
 PEOPLE_EXPECTED, PATIENCE_S, QUIET_CHECKS = 1_900, 240.0, 4
 BATCH = 100
@@ -72,11 +73,12 @@ def make(people: list[Donor], told: DemoSettings, *, at: datetime) -> int:
             session.execute(select(Donation.idempotency_key).where(Donation.caller == "demo")).scalars()
         )
     gifts = sorted(plan(live, people, at=at), key=lambda gift: gift.at)
-    missing = iter([gift for gift in gifts if gift.key not in known])
-    staff = _staff(people, told.demo_staff_email)
-    made = 0
-    while batch := list(islice(missing, BATCH)):
+    missing = [gift for gift in gifts if gift.key not in known]
+    staff, progress = _staff(people, told.demo_staff_email), Progress(len(missing), "gifts")
+    made, left = 0, iter(missing)
+    while batch := list(islice(left, BATCH)):
         made += give(batch, staff=staff)
+        progress.reached(made)
     return made
 
 

@@ -15,17 +15,42 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 
 from tests.web import fake_services
-from tests.web.fake_services import PERSON, ROUTES, campaign
+from tests.web.fake_services import FUND_ID, PERSON, ROUTES, campaign
 
 API = "/api/v1"
 GUEST = {"given_name": "Zoé", "family_name": "Le Goff", "email": "zoe@example.org"}
 RIGHT = "right horse"
+TEXTS = {"fr": "Une année sauvée", "en": "A year saved"}
+DRAFT = dict.fromkeys(("title", "summary", "story", "surplus_use"), TEXTS) | {
+    "slug": "bourses-2027",
+    "fund_id": FUND_ID,
+    "goal_minor": 1_000_000,
+    "currency": "EUR",
+    "starts_on": "2027-01-01",
+    "ends_on": "2027-06-30",
+    "suggested_minor": [5000],
+    "picture": "skyline",
+}
 ASKED = [
     ("GET", "/giving/campaigns?status=live", None),
     ("GET", "/giving/campaigns/bourses-2026", None),
     ("GET", "/giving/campaigns/nobody", None),
     ("GET", "/giving/campaigns/{campaign}/total", None),
     ("GET", "/giving/campaigns/{campaign}/wall", None),
+    ("POST", "/giving/campaigns", DRAFT),
+    ("PATCH", "/giving/campaigns/{campaign}", {"goal_minor": 500_000}),
+    ("POST", "/giving/campaigns/{campaign}/launches", None),
+    ("POST", "/giving/campaigns/{campaign}/closures", None),
+    ("POST", "/giving/campaigns/{campaign}/reopenings", None),
+    ("GET", "/giving/campaigns/{campaign}/dashboard", None),
+    ("GET", "/giving/funds", None),
+    ("GET", "/giving/activity?since=2026-10-01T08:00:00Z", None),
+    ("GET", "/giving/activity/month", None),
+    ("GET", "/giving/findings", None),
+    ("GET", "/giving/donations", None),
+    ("GET", "/giving/donation-totals", None),
+    ("GET", "/giving/donations/{donation}", None),
+    ("GET", "/giving/paths/{donation}", None),
     ("POST", "/giving/donations", {"amount_minor": 5000, "currency": "EUR"}),
     ("GET", "/giving/gift-links/{link}", None),
     ("PUT", "/giving/gift-links/{link}/wall", {"shows_name": True, "shows_amount": False}),
@@ -36,11 +61,20 @@ ASKED = [
     ("POST", "/directory/sessions", {"email": "claire@example.org", "password": "wrong"}),
     ("GET", "/directory/sessions", None),
     ("POST", "/directory/tokens", None),
+    ("GET", "/directory/arrivals?since=2026-10-01T08:00:00Z", None),
     ("GET", "/directory/people/me", None),
+    ("GET", "/directory/people", None),
+    ("GET", "/directory/people/{person}", None),
+    ("PATCH", "/directory/people/{person}", {"version": 1, "city": "Nantes"}),
+    ("PATCH", "/directory/people/{person}/emails/{email}", {"address": "claire@example.net"}),
+    ("GET", "/directory/accounts", None),
+    ("POST", "/directory/accounts/{account}/disablings", None),
+    ("POST", "/directory/accounts/{account}/reopenings", None),
     ("PUT", "/directory/accounts/me/password", {"current_password": RIGHT, "password": "une phrase longue"}),
     ("POST", "/directory/accounts/me/authenticator", {"password": RIGHT}),
     ("POST", "/directory/accounts/me/authenticator/confirmations", {"code": "123456"}),
     ("DELETE", "/directory/sessions/current", None),
+    ("GET", "/notify/timelines/{person}", None),
 ]
 
 
@@ -52,13 +86,17 @@ def documents(applications: dict[str, Flask]) -> dict[str, Any]:
 
 @pytest.fixture
 def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
-    """The fake services, with one gift begun and somebody signed in; the names that addresses contain."""
+    """The fake services, with one of everything and somebody signed in; the names that addresses contain."""
     world = fake_services.World()
     world.my_gifts = [fake_services.my_gift("settled", 5_000)]
+    world.records = [fake_services.record()]
+    world.findings = [fake_services.finding(amount_minor=5_000)]
+    world.directory_of(PERSON)
     server = fake_services.start(world)
     session = {"Authorization": f"Session {world.sign_in(PERSON)}", "Idempotency-Key": "a gift of one's own"}
     with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}{API}", headers=session) as client:
-        known = {"campaign": campaign()["id"]}
+        known = {"campaign": campaign()["id"], "donation": world.records[0]["id"], "person": PERSON["id"]}
+        known |= {"email": world.people[PERSON["id"]]["emails"][0]["id"], "account": world.accounts[0]["id"]}
         wish = {"campaign_id": known["campaign"], "amount_minor": 5000, "currency": "EUR", **GUEST}
         begun = client.post("/giving/donations", json=wish, headers={"Idempotency-Key": "the first gift"})
         yield client, known | {"link": begun.json()["link"]}
@@ -69,7 +107,7 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
 @pytest.mark.parametrize(("method", "path", "body"), ASKED, ids=lambda each: each if each else "")
 def test_what_the_fake_answers_is_what_the_service_promises(fake, documents, method, path, body) -> None:
     client, known = fake
-    if path == "/giving/donations":
+    if (method, path) == ("POST", "/giving/donations"):
         body = {**body, **GUEST, "campaign_id": known["campaign"], "locale": "fr"}
 
     answer = client.request(method, path.format(**known), json=body)

@@ -32,6 +32,17 @@ def test_listening_on_this_machine_alone_needs_no_warning(tmp_path: Path) -> Non
     assert "others on the network" not in said(layout(tmp_path, "127.0.0.1"))
 
 
+def test_of_what_a_demo_prints_the_terminal_shows_how_far_it_has_come() -> None:
+    stream = StringIO()
+
+    for line in (b"400 of 1,200 gifts\n", b'{"event": "settled"}\n', b"1,200 gifts by 30 people\n"):
+        welcome.show_progress(Terminal(stream), "giving", line)
+
+    assert [line.partition(" s  ")[2] for line in stream.getvalue().splitlines()] == [
+        "giving: 400 of 1,200 gifts"
+    ]
+
+
 @pytest.mark.parametrize(
     ("host", "bound"),
     [

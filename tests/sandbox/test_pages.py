@@ -1,6 +1,9 @@
 """The pages of the sandbox, as a browser asks for them."""
 
+import json
 import smtplib
+import sqlite3
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from uuid import uuid4
 
@@ -109,6 +112,70 @@ def test_an_unknown_page_or_card_pays_nothing(running, opened):
     assert running.pay("cs_test_none").status_code == 404
     running.pay(opened.url, card="stolen")
     assert gateway.fetch_checkout(running.account, opened.id).payment_intent is None
+
+
+@contextmanager
+def full_disk(running):
+    """The sandbox's file cannot grow any more, and has no room left inside."""
+    store = running.sandbox.world.store
+    with store.transaction() as db:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+    filler = "INSERT INTO objects (id, account, kind, created, body) VALUES (?, '', '', 0, ?)"
+    for size in (2000, 200, 20):
+        with suppress(sqlite3.OperationalError):
+            while True:
+                with store.transaction() as db:
+                    db.execute(filler, (uuid4().hex, "x" * size))
+    yield
+    with store.transaction() as db:
+        db.execute("PRAGMA max_page_count = 1000000")
+        db.execute("DELETE FROM objects WHERE account = ''")
+
+
+def test_a_full_disk_pays_nothing_and_says_so_with_the_way_back(running, opened):
+    with full_disk(running):
+        answer = running.pay(opened.url)
+
+    assert answer.status_code == 503
+    assert "Rien n’a été débité. Revenez en arrière et réessayez" in answer.text
+    assert 'href="https://school.example/l/gift/x?cancelled=1"' in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert gateway.fetch_checkout(running.account, opened.id).status == "open"
+    assert running.pay(opened.url).headers["Location"] == "https://school.example/l/gift/x"
+
+
+def test_a_full_disk_is_told_to_programs_in_the_form_of_the_providers_errors(running):
+    item = "line_items[0]"
+    wish = {
+        "mode": "payment",
+        "success_url": "https://school.example/",
+        f"{item}[quantity]": "1",
+        f"{item}[price_data][currency]": "eur",
+        f"{item}[price_data][unit_amount]": "500",
+        f"{item}[price_data][product_data][name]": "A gift " * 40,
+    }
+    asked = {"data": wish, "headers": {"Authorization": f"Bearer {running.account.api_key}"}}
+
+    with full_disk(running):
+        answer = httpx.post(f"{running.url}/v1/checkout/sessions", **asked)
+
+    assert (answer.status_code, answer.json()["error"]["type"]) == (503, "api_error")
+    assert httpx.post(f"{running.url}/v1/checkout/sessions", **asked).status_code == 200
+
+
+@pytest.mark.parametrize(("lang", "said"), [("fr", "Rien n’a été changé"), ("en", "Nothing was changed")])
+def test_any_other_page_says_that_nothing_was_changed(running, lang, said):
+    rules = [{"stage": "rcpt", "address": "*", "answer": "450 4.2.1 Later"}] * 200
+    defaults = {"api_fail_status": "503", "receiver_fail_status": "429", "webhook_duplicate_copies": "1"}
+
+    with full_disk(running):
+        answer = httpx.post(
+            f"{running.url}/sandbox/control/?lang={lang}", data=defaults | {"mail_rules": json.dumps(rules)}
+        )
+
+    assert answer.status_code == 503
+    assert said in answer.text
 
 
 def test_another_site_cannot_press_the_buttons(running, opened):

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
 from shared import relay as relay_module
 from shared.kafka import KafkaError, TopicPartition
@@ -201,6 +202,29 @@ def test_a_broker_emptied_under_a_living_producer_is_noticed(
     drain(relay, courier)
 
     assert len(records(broker, "amicale.giving", least=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "level"),
+    [
+        ("amicale-1", "amicale-2", "info"),
+        ("amicale-1", "kafka-of-the-school", "warning"),
+        ("kafka-of-the-school", "kafka-restored", "warning"),
+    ],
+)
+def test_only_a_broker_that_begins_anew_with_the_stack_is_no_warning(
+    courier: Courier, broker: EmbeddedBroker, before: str, after: str, level: str
+) -> None:
+    broker.kill()
+    broker.start(cluster_id=after)
+    courier.rows("insert into relay_state (one, cluster_id) values (1, :before)", before=before)
+    relay = Relay(courier.database.engine, broker.broker, patience_s=10)
+
+    with capture_logs() as logs:
+        relay.step()
+
+    assert [each["log_level"] for each in logs if "saying again" in each["event"]] == [level]
+    relay.close()
 
 
 def test_the_first_broker_ever_is_not_an_emptied_one(relay: Relay, courier: Courier) -> None:

@@ -128,6 +128,21 @@ def record(**changes):
     } | changes
 
 
+def finding(**detail):
+    """One difference between the books and the provider, as giving tells it."""
+    return {
+        "id": str(uuid.uuid4()),
+        "account": "foundation",
+        "kind": "charge_unknown",
+        "reference": "ch_1",
+        "donation_id": None,
+        "detail": detail,
+        "found_at": datetime.now(UTC).isoformat(),
+        "resolved_at": None,
+        "note": None,
+    }
+
+
 class World:
     """What the fakes know; tests change it and look at `asked`."""
 
@@ -274,9 +289,7 @@ def show_campaign(self, world, query, body, name):
 
 def decide(self, world, query, body, name, decision):
     """A launch, a closure, a reopening; each refused while the world has a problem with it."""
-    if world.next_problem:
-        raised, world.next_problem = world.next_problem, None
-        raise raised
+    refused_once(world)
     found, now = find(world, name), datetime.now(UTC).isoformat()
     found |= {
         "launches": {"status": "live", "launched_at": now},
@@ -286,13 +299,26 @@ def decide(self, world, query, body, name, decision):
     raise Answer(201, found)
 
 
-def write_campaign(self, world, query, body, name=None):
-    if world.next_problem:
-        raised, world.next_problem = world.next_problem, None
-        raise raised
-    found = find(world, name) if name else campaign(body["slug"], status="draft")
-    world.campaigns = [each for each in world.campaigns if each is not found] + [found | body]
-    return found | body
+def create_campaign(self, world, query, body):
+    refused_once(world)
+    new = {"status": "draft", "launched_at": None, "raised_minor": 0, "donations_count": 0, "donors_count": 0}
+    world.campaigns.append(written(campaign(body["slug"], **new), body))
+    raise Answer(201, world.campaigns[-1])
+
+
+def change_campaign(self, world, query, body, name):
+    refused_once(world)
+    found = find(world, name)
+    changed = written(found, body)
+    world.campaigns = [each for each in world.campaigns if each is not found] + [changed]
+    return changed
+
+
+def written(found, wish):
+    """The campaign with what was wished; a fund is wished by its id, and shown with its name."""
+    told = {name: value for name, value in wish.items() if name != "fund_id"}
+    fund = {"fund": found["fund"] | {"id": wish["fund_id"]}} if "fund_id" in wish else {}
+    return found | told | fund
 
 
 def funds(self, world, query, body):
@@ -426,7 +452,10 @@ def found_records(world, query):
 
 def list_records(self, world, query, body):
     self.session(world)
-    return {"items": list(found_records(world, query)), "next": None}
+    listed = ("id", "status", "standing", "amount_minor", "currency", "campaign", "donor", "created_at")
+    listed += ("settled_at", "failed_at", "refunded_at")
+    found = [{name: each[name] for name in listed} for each in found_records(world, query)]
+    return {"items": found, "next": None}
 
 
 def count_records(self, world, query, body):
@@ -558,11 +587,19 @@ def refused_once(world):
 
 
 def list_people(self, world, query, body):
-    return {"items": list(world.people.values()), "next": None}
+    names = ("id", "given_name", "family_name", "birth_name", "city")
+    found = [
+        {name: each[name] for name in names}
+        | {"class_years": [each["class_year"]], "has_email": each["email"] is not None}
+        for each in world.people.values()
+    ]
+    return {"items": found, "next": None}
 
 
 def show_person(self, world, query, body, person_id):
-    return world.people.get(person_id) or {}
+    if person_id not in world.people:
+        raise problem(404, "person_not_found")
+    return world.people[person_id]
 
 
 def change_person(self, world, query, body, person_id):
@@ -596,9 +633,9 @@ def story(self, world, query, body, person_id):
 G, D, ID = "/api/v1/giving", "/api/v1/directory", "([^/]+)"
 ROUTES = [
     ("GET", f"{G}/campaigns", list_campaigns),
-    ("POST", f"{G}/campaigns", write_campaign),
+    ("POST", f"{G}/campaigns", create_campaign),
     ("GET", f"{G}/campaigns/{ID}", show_campaign),
-    ("PATCH", f"{G}/campaigns/{ID}", write_campaign),
+    ("PATCH", f"{G}/campaigns/{ID}", change_campaign),
     ("GET", f"{G}/campaigns/{ID}/dashboard", dashboard),
     ("POST", f"{G}/campaigns/{ID}/(launches|closures|reopenings)", decide),
     ("GET", f"{G}/funds", funds),

@@ -2,20 +2,13 @@
 
 import pytest
 
-from tests.web.fake_services import PERSON
+from tests.web.fake_services import PERSON, finding
 
 
 @pytest.fixture
 def office(world, browser):
     """An officer's browser."""
     return browser.hold(world.sign_in(PERSON, ["giving.read"]))
-
-
-def finding(**detail):
-    return {
-        "id": "0198f000-0000-7000-8000-0000000000aa", "account": "foundation", "kind": "charge_unknown",
-        "reference": "ch_1", "donation_id": None, "detail": detail, "found_at": "2026-11-24T10:00:00+00:00",
-    }  # fmt: skip
 
 
 def test_a_difference_tells_sum_time_and_the_providers_id(world, office):

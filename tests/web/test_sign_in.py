@@ -49,6 +49,21 @@ def test_a_spent_link_offers_a_new_one(browser):
     assert "Recevoir un nouveau lien" in page.text
 
 
+@pytest.mark.parametrize("way", ["", "?by=password"])
+def test_there_is_one_field_for_the_address_whichever_way_one_signs_in(browser, way):
+    assert browser.get(f"/sign-in{way}").text.count('type="email"') == 1
+
+
+def test_each_way_leads_to_the_other_and_on_to_the_page_that_was_asked_for(browser):
+    by_link = browser.get("/sign-in?next=/my/account").text
+    by_password = browser.get("/sign-in?by=password&next=/my/account").text
+
+    assert 'href="/sign-in?by=password&amp;next=/my/account"' in by_link
+    assert 'name="password"' not in by_link
+    assert 'href="/sign-in?next=/my/account"' in by_password
+    assert 'action="/sign-in/password"' in by_password
+
+
 def test_a_password_signs_in_and_leads_where_one_wanted_to_go(browser):
     answer = browser.post(
         "/sign-in/password", {"email": "claire@example.org", "password": "right horse", "next": "/my/account"}
@@ -79,7 +94,7 @@ def test_a_wrong_password_is_said_and_the_address_kept_but_not_the_password(brow
         "/sign-in/password", {"email": "claire@example.org", "password": "wrong horse", "by": "password"}
     )
 
-    assert '<details class="fold" open>' in page.text
+    assert 'name="password"' in page.text
     assert "ne vont pas ensemble" in page.text
     assert 'value="claire@example.org"' in page.text
     assert "wrong horse" not in page.text

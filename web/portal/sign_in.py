@@ -20,10 +20,10 @@ MACHINES = ("iPhone", "iPad", "Android", "Windows", "Mac", "Linux")
 
 @routes.get("/sign-in")
 def show():
-    """Both ways in; whoever is in already goes on."""
+    """One way in, an emailed link unless `by=password`, and the other a press away; who is in goes on."""
     if visitor().person:
         return redirect(after(request.args.get("next", "")), code=303)
-    return page(sent_back() or Filled({"next": request.args.get("next", "")}))
+    return page(sent_back() or Filled({name: request.args.get(name, "") for name in ("next", "by")}))
 
 
 @routes.post("/sign-in")
