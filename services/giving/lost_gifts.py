@@ -60,13 +60,14 @@ _WAITING = (
 def _try(session: Session, account: str, event_id: str, *, at: datetime) -> str | None:
     """None when somebody else was quicker, or the page waits for its money."""
     parked = session.get_one(ProviderEvent, (account, event_id), with_for_update=True)
-    event = json.loads(parked.body or "{}")
-    told = Told(account, event, parked.happened_at)
-    if parked.outcome != "parked" or told.text("payment_status") != "paid":
+    if parked.outcome != "parked" or parked.body is None:
+        return None
+    # The moment of the payment, not this one: the donor was most likely thanked for it then.
+    told = Told(json.loads(parked.body), account=account, at=parked.happened_at)
+    if told.text("payment_status") != "paid":
         return None
     donation = _donation(session, told)
-    # The moment of the payment, not this one: the donor was most likely thanked for it then.
-    outcome = provider_events.apply(session, event, account=account, at=parked.happened_at)
+    outcome = provider_events.apply(session, told)
     parked.outcome, parked.retry_at = outcome, at + timedelta(seconds=2) if outcome == "parked" else None
     audit.record(
         session,

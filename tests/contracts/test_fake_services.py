@@ -56,6 +56,7 @@ ASKED = [
     ("PUT", "/giving/gift-links/{link}/wall", {"shows_name": True, "shows_amount": False}),
     ("POST", "/giving/gift-links/{link}/checkouts", None),
     ("GET", "/giving/my-donations", None),
+    ("GET", "/giving/system", None),
     ("POST", "/directory/sign-in-links", {"email": "claire@example.org", "locale": "fr"}),
     ("POST", "/directory/sessions", {"email": "claire@example.org", "password": RIGHT}),
     ("POST", "/directory/sessions", {"email": "claire@example.org", "password": "wrong"}),

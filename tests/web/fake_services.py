@@ -486,7 +486,7 @@ def show_system(self, world, query, body, name):
     return {
         "service": name, "ready": True, "reasons": [], "outbox": {"unpublished": 0, "oldest_age_s": 0},
         "lag": 0, "dead_letters": 0, "held": 0, "worker_seen_at": datetime.now(UTC).isoformat(),
-        "workers": [], "jobs": [], "waits": world.waits.get(name, []),
+        "workers": [], "jobs": [], "waits": world.waits.get(name, []), "at": datetime.now(UTC).isoformat(),
     }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Home: what happened since I last came, in this browser, and what waits."""
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -112,3 +113,14 @@ def test_a_count_that_ends_at_a_hundred_says_so(browser, world):
     page = browser.hold(world.sign_in(PERSON, RIGHTS)).get("/console/").text
 
     assert "99+" in page
+
+
+def test_each_piece_of_news_leads_to_the_gifts_that_it_tells_of(officer, world):
+    links = re.findall(r'href="(/console/gifts/[^"]*)"><span>\d', officer.get("/console/").text)
+    world.queries.clear()
+
+    for link in links:
+        officer.get(link)
+
+    asked = [dict(query).get("standing") for path, query in world.queries if path.endswith("/donations")]
+    assert asked == [None, "refunded", "unpaid"]
