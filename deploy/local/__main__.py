@@ -58,15 +58,11 @@ async def run(terminal: Terminal) -> int:
     layout = Layout(settings.load())
     for sentence in settings.misspelt():
         terminal.warn(sentence)
-    layout.folder.open()
-    layout.folder.claim(layout.settings.port)
-    if warning := layout.folder.has_room():
-        terminal.warn(warning)
+    stack = Stack(layout, terminal)
+    prepare(stack)
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    stack = Stack(layout, terminal)
-    stack.check_ports()
     terminal.line(f"Starting Amicale on {layout.public_url}, its data in {layout.folder.path}")
     stopped = asyncio.create_task(stop.wait())
     living = asyncio.create_task(_live(stack, terminal))
@@ -85,6 +81,19 @@ async def run(terminal: Terminal) -> int:
     if problem is not None and not stop.is_set():
         raise problem
     return 0
+
+
+def prepare(stack: Stack) -> None:
+    """Make and hold the folder; a first start that cannot be leaves no folder behind."""
+    folder = stack.layout.folder
+    if not folder.path.exists():
+        folder.has_room()
+        stack.check_ports()
+    folder.open()
+    folder.claim(stack.layout.settings.port)
+    if warning := folder.has_room():
+        stack.terminal.warn(warning)
+    stack.check_ports()
 
 
 async def _live(stack: Stack, terminal: Terminal) -> None:

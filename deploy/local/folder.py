@@ -33,6 +33,8 @@ class Folder:
 
     def open(self) -> None:
         """Make the places; CannotGoOn when this folder cannot be used."""
+        if self.path.exists() and not self.path.is_dir():
+            raise CannotGoOn(f"DATA is {self.path}, which is a file: name a folder, or nothing for `data`.")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             for place in (self.path, self.secrets, self.logs, self.caddy, self.sandbox, self.run):

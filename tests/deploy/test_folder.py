@@ -1,20 +1,28 @@
 """The folder DATA and the secrets in it."""
 
+import asyncio
 import contextlib
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
 from deploy.local import folder as folder_module
+from deploy.local.__main__ import prepare
 from deploy.local.folder import Folder
 from deploy.local.keys import Keys
+from deploy.local.layout import OFFSETS, Layout
 from deploy.local.problem import CannotGoOn
+from deploy.local.settings import load
+from deploy.local.stack import Stack
+from deploy.local.terminal import Terminal
 
 
 @pytest.fixture
@@ -48,6 +56,34 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(CannotGoOn, match=r"cannot be written \(.*make run DATA="):
         Folder(tmp_path / "file" / "data").open()
+
+
+def test_a_file_is_not_a_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+
+    with pytest.raises(CannotGoOn, match="which is a file: name a folder"):
+        Folder(tmp_path / "file").open()
+
+
+@pytest.mark.parametrize("reason", ["a port in use", "a disk too small"])
+def test_a_start_that_cannot_be_leaves_no_folder_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    data = tmp_path / "new/data"
+
+    async def start() -> None:
+        prepare(Stack(Layout(load({"DATA": str(data), "PORT": str(taken)})), Terminal(StringIO())))
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1] - OFFSETS["postgres"]
+        if reason == "a disk too small":
+            monkeypatch.setattr(folder_module, "NEEDED_MIB", 10**12)
+        with pytest.raises(CannotGoOn, match="MiB are free" if "disk" in reason else "is in use"):
+            asyncio.run(start())
+
+    assert not data.parent.exists()
 
 
 def test_a_full_disk_is_one_sentence(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
