@@ -76,6 +76,7 @@ ASKED = [
     ("POST", "/directory/accounts/me/authenticator/confirmations", {"code": "123456"}),
     ("DELETE", "/directory/sessions/current", None),
     ("GET", "/notify/timelines/{person}", None),
+    ("GET", "/notify/paths/{donation}", None),
 ]
 
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
+EMAIL_ID = "0198f000-0000-7000-8000-00000000000e"
 FUND_ID = "0198f000-0000-7000-8000-00000000000f"
 STORY = {
     "fr": "Le fonds de bourses verse, pendant dix mois, de quoi tenir : le loyer, les livres,"
@@ -490,6 +491,12 @@ def show_system(self, world, query, body, name):
     }  # fmt: skip
 
 
+def path_of_email(self, world, query, body, name):
+    sent = {"at": datetime.now(UTC).isoformat(), "kind": "email_sent", "service": "notify"}
+    sent |= {"title": {"fr": "Courriel envoyé", "en": "Email sent"}, "technical": {"email_id": EMAIL_ID}}
+    return {"steps": [sent]}
+
+
 def send_link(self, world, query, body):
     world.links_sent.append(body)
     raise Answer(202, {})
@@ -668,6 +675,7 @@ ROUTES = [
     ("GET", f"{D}/accounts", list_accounts),
     ("POST", f"{D}/accounts/{ID}/(?:disablings|reopenings)", close_account),
     ("GET", f"/api/v1/notify/timelines/{ID}", story),
+    ("GET", f"/api/v1/notify/paths/{ID}", path_of_email),
     ("PUT", f"{D}/accounts/me/password", set_password),
     ("POST", f"{D}/accounts/me/authenticator", begin_authenticator),
     ("POST", f"{D}/accounts/me/authenticator/confirmations", confirm_authenticator),

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.web.fake_services import PERSON, record
+from tests.web.fake_services import EMAIL_ID, PERSON, record
 from web.console.gifts import _from_payment
 
 
@@ -107,6 +107,17 @@ def test_a_guests_other_gifts_are_at_hand_on_the_page_of_one(officer, world):
     theirs = officer.get(f"/console/gifts/?party_id={first['donor']['party_id']}")
     assert "Dons de Hélène D’Aubigné" in words(theirs)
     assert "2 encaissés : 77,00 €" in words(theirs)
+
+
+@pytest.mark.parametrize("rights", [["giving.read"], ["giving.read", "mailings.read"]])
+def test_the_path_leads_to_the_email_for_who_may_read_it(browser, world, rights):
+    browser.hold(world.sign_in(PERSON, rights))
+    world.records = [record()]
+
+    page = browser.get(f"/console/gifts/{world.records[0]['id']}").text
+
+    assert "Courriel envoyé" in page
+    assert (f'href="/console/emails/{EMAIL_ID}"' in page) == ("mailings.read" in rights)
 
 
 def asked(world, ending):
