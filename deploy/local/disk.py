@@ -2,7 +2,7 @@
 
 import asyncio
 
-from deploy.local.folder import Folder
+from deploy.local.folder import Folder, free_mib
 from deploy.local.terminal import Terminal
 
 LOOKED_EVERY_S = 5
@@ -21,8 +21,7 @@ class Disk:
     async def watch(self) -> None:
         """Look from now on."""
         while True:
-            if (free := self.folder.free_mib()) is not None:
-                self.note(free)
+            self.note(free_mib(self.folder.path))
             await asyncio.sleep(LOOKED_EVERY_S)
 
     def note(self, free_mib: int) -> None:

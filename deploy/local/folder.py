@@ -51,8 +51,8 @@ class Folder:
 
     def has_room(self) -> str | None:
         """CannotGoOn when the disk is too full to begin; a warning when what is there can still start."""
-        free = self.free_mib()
-        if free is None or free >= NEEDED_MIB:
+        free = free_mib(self.path)
+        if free >= NEEDED_MIB:
             return None
         if (self.postgres / "PG_VERSION").exists() and free >= NEEDED_AGAIN_MIB:
             return f"Only {free} MiB are free where {self.path} is: make room soon (`du -sh {self.path}/*`)."
@@ -60,10 +60,6 @@ class Folder:
             f"Only {free} MiB are free where {self.path} is, and Amicale needs {NEEDED_MIB}:"
             " free some space, or choose another disk with `make run DATA=/another/folder`."
         )
-
-    def free_mib(self) -> int | None:
-        """What its disk has left; None when the folder went away."""
-        return _free_mib(self.path)
 
     def claim(self, port: int) -> int:
         """Hold this folder until the process ends; CannotGoOn when another copy holds it."""
@@ -88,7 +84,7 @@ class Folder:
         counts (SIGBUS), and that is every request. Only a link to the place stands in DATA.
         """
         self.close_counters()
-        if (_free_mib(MEMORY) or 0) >= MEMORY_NEEDED_MIB:
+        if MEMORY.is_dir() and free_mib(MEMORY) >= MEMORY_NEEDED_MIB:
             self.counters.symlink_to(tempfile.mkdtemp(prefix="amicale-", dir=MEMORY))
         else:
             self.counters.mkdir()
@@ -135,8 +131,7 @@ class Folder:
             return None
 
 
-def _free_mib(place: Path) -> int | None:
-    try:
-        return shutil.disk_usage(place).free // 2**20
-    except OSError:
-        return None
+def free_mib(place: Path) -> int:
+    """What the disk of a place has left, or will have where it is not there yet."""
+    there = next(each for each in (place, *place.parents) if each.exists())
+    return shutil.disk_usage(there).free // 2**20
