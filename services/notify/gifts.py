@@ -31,7 +31,7 @@ def settled(session: Session, message: DonationSettled, *, settings: NotifySetti
     """The money is there: thank, tell the CRM, and write it in the donor's story."""
     _keep(session, message)
     party_id = _meet(session, message, at=message.settled_at)
-    link = (message.contact or {}).get("link")
+    link = message.contact and message.contact.get("link")
     secrets = {"gift_url": link} if link else None
     _write(
         session,
@@ -206,7 +206,7 @@ def _facts(message: AnyGift, locale: str, occurred_at: datetime) -> dict[str, An
     }
     if isinstance(message, DonationRefunded):
         facts["refund"] = format_money(message.refund_minor, message.currency, locale)
-        facts["reason"] = REASONS.get(message.reason, REASONS["error"])[locale]
+        facts["reason"] = REASONS.get(str(message.reason), REASONS["error"])[locale]
     return facts
 
 
