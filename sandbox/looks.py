@@ -4,12 +4,12 @@ import time
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from flask import Response, g, render_template, request
 
 from sandbox.words import WORDS
 from shared import i18n
+from shared.clock import ZONE
 from shared.typography import french
 
 POLICY = (
@@ -59,7 +59,7 @@ def fragment(template: str, **values: Any) -> Response:
 
 def moment(at: float) -> str:
     """The time as people here read it: the hour for today, the day before that."""
-    when, now = (datetime.fromtimestamp(each, ZoneInfo("Europe/Paris")) for each in (at, time.time()))
+    when, now = (datetime.fromtimestamp(each, ZONE) for each in (at, time.time()))
     day = "" if when.date() == now.date() else f"{when:%d/%m} " if g.language == "fr" else f"{when:%d %b} "
     return f"{day}{when:%H:%M:%S}"
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from shared.clock import ZONE
+
 LOCALES = ("fr", "en")
 DEFAULT = "fr"
 
@@ -40,12 +42,12 @@ def format_day(day: date, locale: str) -> str:
     return format_date(day, "d MMMM y", locale=_babel(locale))
 
 
-def format_moment(moment: datetime, locale: str, *, zone: str = "Europe/Paris") -> str:
-    """Day and time as people write them, in the time zone `zone`."""
-    from babel.dates import format_datetime, get_timezone
+def format_moment(moment: datetime, locale: str) -> str:
+    """Day and time as people write them, where the school is."""
+    from babel.dates import format_datetime
 
     pattern = "d MMMM y 'à' HH:mm" if locale == "fr" else "d MMMM y 'at' HH:mm"
-    return format_datetime(moment, pattern, tzinfo=get_timezone(zone), locale=_babel(locale))
+    return format_datetime(moment, pattern, tzinfo=ZONE, locale=_babel(locale))
 
 
 def _babel(locale: str) -> str:

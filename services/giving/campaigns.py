@@ -10,14 +10,13 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from services.giving import tax_rates
-from services.giving.clock import today
 from services.giving.entities import EntityShown
 from services.giving.models import Campaign, CampaignTotal, Fund, Transaction
 from services.giving.settings import current
 from shared import audit
 from shared.auth import caller
 from shared.bodies import FieldsRefused
-from shared.clock import now
+from shared.clock import now, today
 from shared.db import lock
 from shared.errors import Conflict, NotFound
 from shared.http import Blueprint, IdempotencyKey

@@ -3,18 +3,17 @@
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.notify import addresses, changes, emails, guests, parties, timelines
 from services.notify.settings import NotifySettings
+from shared.clock import today
 from shared.i18n import format_day, words
 from shared.messages import DonationFailed, DonationRefunded, DonationSettled, DonorAttached
 from shared.money import format_money
 
-ZONE = ZoneInfo("Europe/Paris")
 REASONS = {
     "error": {"fr": "erreur", "en": "error"},
     "duplicate": {"fr": "don en double", "en": "given twice"},
@@ -201,7 +200,7 @@ def _facts(message: AnyGift, locale: str, occurred_at: datetime) -> dict[str, An
         "amount": format_money(message.amount_minor, message.currency, locale),
         "campaign": words(message.campaign_title, locale),
         "entity": message.entity_name,
-        "day": format_day(occurred_at.astimezone(ZONE), locale),
+        "day": format_day(today(occurred_at), locale),
         "reference": str(message.donation_id),
     }
     if isinstance(message, DonationRefunded):

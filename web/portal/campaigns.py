@@ -18,7 +18,7 @@ from web.portal import kept_gifts
 from web.session import visitor
 from web.ui.forms import Filled, key_of, looks_like_email, minor_units
 from web.ui.returns import send_back, sent_back
-from web.ui.writing import PARIS, money
+from web.ui.writing import begins_later, money, today
 
 routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
 
@@ -152,7 +152,7 @@ def moving(campaign):
         "total": total,
         "wall": marked,
         "days_left": days_left(campaign),
-        "opens_later": campaign["status"] == "live" and campaign["starts_on"] > today().isoformat(),
+        "opens_later": campaign["status"] == "live" and begins_later(campaign),
     }
 
 
@@ -166,11 +166,6 @@ def days_left(campaign):
     if not campaign["ends_on"]:
         return None
     return max(0, (date.fromisoformat(campaign["ends_on"]) - today()).days + 1)
-
-
-def today():
-    """The day where the school is."""
-    return datetime.now(PARIS).date()
 
 
 def choices(campaign, form):
