@@ -90,6 +90,7 @@ HAPPENED = text(
 )
 """By ix_donations_wall for each campaign, ix_donations_refunded and ix_donations_unsettled."""
 
+
 def happened(session: Session, *, since: datetime) -> dict[str, Any]:
     """Gifts, refunds and refusals since a moment."""
     counted = session.execute(HAPPENED, {"since": since, "currency": CURRENCY}).one()

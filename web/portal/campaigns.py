@@ -10,7 +10,6 @@ from flask_babel import gettext as _
 
 from shared import telemetry
 from shared.i18n import LOCALES
-from shared.money import CURRENCIES
 from shared.names import holds_address
 from web import clients, guard
 from web.languages import language
@@ -23,6 +22,7 @@ from web.ui.writing import begins_later, money, today
 routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
 
 LEAST_MINOR, MOST_MINOR = 100, 10_000_000
+"""What giving takes; its OpenAPI document is compared with it."""
 WALL_LENGTH = 8
 OPENING_CHECKOUT_S = 20.0
 TRIES = 6
@@ -202,11 +202,11 @@ def read_amount(form, campaign):
     else:
         chosen = form.value("choice")
         amount = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 12 else None
-    least = LEAST_MINOR if CURRENCIES[currency] else 1
     if amount is None:
         form.refuse("other", _("Write an amount in figures, like 50 or 12.50."))
-    elif amount < least:
-        form.refuse("other", _("The smallest gift is %(amount)s.", amount=money(least, currency)))
+    elif amount < LEAST_MINOR:
+        least = money(LEAST_MINOR, currency)
+        form.refuse("other", _("The smallest gift is %(amount)s.", amount=least))
     elif amount > MOST_MINOR:
         most = money(MOST_MINOR, currency)
         sentence = _("For a gift above %(amount)s, write to us: we will answer in person.", amount=most)
