@@ -21,7 +21,11 @@ POLICY = (
 def language() -> str:
     """`?lang=`, else what was chosen before, else what the browser prefers."""
     chosen = request.args.get("lang") or request.cookies.get("sandbox-lang")
-    return chosen if chosen in i18n.LOCALES else i18n.best(request.headers.get("Accept-Language"))
+    return chosen if chosen in i18n.LOCALES else _preferred()
+
+
+def _preferred() -> str:
+    return request.accept_languages.best_match(i18n.LOCALES, default=i18n.DEFAULT)
 
 
 def word(name: str, **values: Any) -> str:

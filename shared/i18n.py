@@ -1,4 +1,4 @@
-"""French and English: which language, words in both, and dates."""
+"""French and English: words in both, and dates."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -17,17 +17,6 @@ class Bilingual(Schema):
 
     fr = fields.String(required=True, validate=validate.Length(max=20_000))
     en = fields.String(required=True, validate=validate.Length(max=20_000))
-
-
-def best(accept_language: str | None) -> str:
-    """The one of LOCALES that an Accept-Language header prefers; DEFAULT when it names neither."""
-    weighted: list[tuple[float, str]] = []
-    for part in (accept_language or "").split(","):
-        tag, _, parameter = part.strip().partition(";")
-        language = tag.split("-")[0].lower()
-        if language in LOCALES:
-            weighted.append((_weight(parameter), language))
-    return max(weighted, key=lambda pair: pair[0])[1] if weighted else DEFAULT
 
 
 def words(texts: Mapping[str, str], locale: str) -> str:
@@ -52,13 +41,6 @@ def format_moment(moment: datetime, locale: str) -> str:
 
 def _babel(locale: str) -> str:
     return "en_GB" if locale == "en" else locale
-
-
-def _weight(parameter: str) -> float:
-    try:
-        return float(parameter.strip().removeprefix("q=")) if parameter.strip() else 1.0
-    except ValueError:
-        return 0.0
 
 
 def bilingual(**options: Any) -> fields.Nested:
