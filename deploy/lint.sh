@@ -19,6 +19,7 @@ check() {
 
 check "style" $python -m ruff check --quiet .
 check "types" $python -m mypy
+check "calls" $python -m mypy --config-file deploy/calls.ini
 check "imports" $python -c 'import sys; sys.argv = ["lint-imports"]; from importlinter.cli import lint_imports_command; lint_imports_command()'
 
 if [ -n "$failed" ]; then

@@ -4,12 +4,12 @@ import time
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from flask import Response, g, render_template, request
 
 from sandbox.words import WORDS
 from shared import i18n
+from shared.clock import ZONE
 from shared.typography import french
 
 POLICY = (
@@ -21,7 +21,11 @@ POLICY = (
 def language() -> str:
     """`?lang=`, else what was chosen before, else what the browser prefers."""
     chosen = request.args.get("lang") or request.cookies.get("sandbox-lang")
-    return chosen if chosen in i18n.LOCALES else i18n.best(request.headers.get("Accept-Language"))
+    return chosen if chosen in i18n.LOCALES else _preferred()
+
+
+def _preferred() -> str:
+    return request.accept_languages.best_match(i18n.LOCALES, default=i18n.DEFAULT)
 
 
 def word(name: str, **values: Any) -> str:
@@ -59,7 +63,7 @@ def fragment(template: str, **values: Any) -> Response:
 
 def moment(at: float) -> str:
     """The time as people here read it: the hour for today, the day before that."""
-    when, now = (datetime.fromtimestamp(each, ZoneInfo("Europe/Paris")) for each in (at, time.time()))
+    when, now = (datetime.fromtimestamp(each, ZONE) for each in (at, time.time()))
     day = "" if when.date() == now.date() else f"{when:%d/%m} " if g.language == "fr" else f"{when:%d %b} "
     return f"{day}{when:%H:%M:%S}"
 

@@ -11,7 +11,6 @@ CREATE TABLE IF NOT EXISTS objects (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL, kind TEXT NOT NULL,
     created INTEGER NOT NULL, payment_intent TEXT, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS objects_listed ON objects (account, kind, created, seq);
-CREATE INDEX IF NOT EXISTS objects_of_intent ON objects (payment_intent, kind);
 CREATE TABLE IF NOT EXISTS answers (
     account TEXT NOT NULL, key TEXT NOT NULL, wish_hash TEXT NOT NULL, status INTEGER NOT NULL,
     body TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (account, key)) WITHOUT ROWID;

@@ -1,10 +1,12 @@
-"""French and English: which language, words in both, and dates."""
+"""French and English: words in both, and dates."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
 from marshmallow import Schema, fields, validate
+
+from shared.clock import ZONE
 
 LOCALES = ("fr", "en")
 DEFAULT = "fr"
@@ -15,17 +17,6 @@ class Bilingual(Schema):
 
     fr = fields.String(required=True, validate=validate.Length(max=20_000))
     en = fields.String(required=True, validate=validate.Length(max=20_000))
-
-
-def best(accept_language: str | None) -> str:
-    """The one of LOCALES that an Accept-Language header prefers; DEFAULT when it names neither."""
-    weighted: list[tuple[float, str]] = []
-    for part in (accept_language or "").split(","):
-        tag, _, parameter = part.strip().partition(";")
-        language = tag.split("-")[0].lower()
-        if language in LOCALES:
-            weighted.append((_weight(parameter), language))
-    return max(weighted, key=lambda pair: pair[0])[1] if weighted else DEFAULT
 
 
 def words(texts: Mapping[str, str], locale: str) -> str:
@@ -40,23 +31,16 @@ def format_day(day: date, locale: str) -> str:
     return format_date(day, "d MMMM y", locale=_babel(locale))
 
 
-def format_moment(moment: datetime, locale: str, *, zone: str = "Europe/Paris") -> str:
-    """Day and time as people write them, in the time zone `zone`."""
-    from babel.dates import format_datetime, get_timezone
+def format_moment(moment: datetime, locale: str) -> str:
+    """Day and time as people write them, where the school is."""
+    from babel.dates import format_datetime
 
     pattern = "d MMMM y 'à' HH:mm" if locale == "fr" else "d MMMM y 'at' HH:mm"
-    return format_datetime(moment, pattern, tzinfo=get_timezone(zone), locale=_babel(locale))
+    return format_datetime(moment, pattern, tzinfo=ZONE, locale=_babel(locale))
 
 
 def _babel(locale: str) -> str:
     return "en_GB" if locale == "en" else locale
-
-
-def _weight(parameter: str) -> float:
-    try:
-        return float(parameter.strip().removeprefix("q=")) if parameter.strip() else 1.0
-    except ValueError:
-        return 0.0
 
 
 def bilingual(**options: Any) -> fields.Nested:

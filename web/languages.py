@@ -14,6 +14,7 @@ from babel.messages import mofile, pofile
 from flask import Flask, g, redirect, request
 from flask_babel import Babel, Domain, get_locale
 
+from shared.clock import ZONE
 from shared.i18n import LOCALES as LANGUAGES
 from shared.typography import french
 
@@ -70,7 +71,7 @@ class PoBabel(Babel):
 
 def speak(app: Flask) -> None:
     """Teach the application its languages, and let `?lang=` choose one for good."""
-    babel = PoBabel(app, default_locale="fr", default_timezone="Europe/Paris", locale_selector=_chosen)
+    babel = PoBabel(app, default_locale="fr", default_timezone=ZONE.key, locale_selector=_chosen)
     with app.test_request_context():
         for code in LANGUAGES:
             g.language = code

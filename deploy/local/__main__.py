@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from deploy.local import backups, memory, settings, welcome
 from deploy.local.disk import Disk
@@ -68,7 +69,8 @@ async def run(terminal: Terminal) -> int:
     living = asyncio.create_task(_live(stack, terminal))
     watching = asyncio.create_task(Disk(layout.folder, terminal).watch())
     try:
-        await asyncio.wait([stopped, living, stack.failure], return_when=asyncio.FIRST_COMPLETED)
+        ends: list[asyncio.Future[Any]] = [stopped, living, stack.failure]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopped.cancel()
         living.cancel()

@@ -46,15 +46,6 @@ def any_of(db: sqlite3.Connection, account: str, id: str) -> Object | None:
     return json.loads(row["body"]) if row else None
 
 
-def of_intent(db: sqlite3.Connection, account: str, payment_intent: str, kind: str) -> list[Object]:
-    """What belongs to a payment, oldest first."""
-    rows = db.execute(
-        "SELECT body FROM objects WHERE payment_intent = ? AND kind = ? AND account = ? ORDER BY seq",
-        (payment_intent, kind, account),
-    )
-    return [json.loads(row["body"]) for row in rows]
-
-
 def page(db: sqlite3.Connection, account: str, kind: str, wish: dict[str, Any], *, url: str) -> Object:
     """One page of a list, newest first; `wish` holds paging, `created`, and fields that must be equal."""
     limit = wish.get("limit", 10)

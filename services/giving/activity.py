@@ -1,17 +1,15 @@
 """Activity: what happened in all campaigns together since a moment, and this month by day."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from marshmallow import Schema, fields
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from services.giving.clock import today
-from services.giving.dashboards import Day
+from services.giving import curves
 from services.giving.models import Transaction
-from services.giving.settings import current
-from shared.clock import now
+from shared.clock import now, today
 from shared.http import Blueprint
 from shared.money import Minor
 
@@ -45,7 +43,7 @@ class Month(Schema):
     last = fields.Date(required=True)
     raised_minor = Minor(required=True)
     previous_minor = Minor(required=True)
-    curve = fields.List(fields.Nested(Day), required=True)
+    curve = fields.List(fields.Nested(curves.Day), required=True)
 
 
 @routes.get("", allow="giving.read")
@@ -92,17 +90,6 @@ HAPPENED = text(
 )
 """By ix_donations_wall for each campaign, ix_donations_refunded and ix_donations_unsettled."""
 
-BY_DAY = text(
-    """
-    select day, cast(sum(minor) as bigint) as minor from campaigns cross join lateral (
-      select cast(settled_at at time zone :zone as date) as day, sum(amount_minor) as minor from donations
-      where campaign_id = campaigns.id and settled_at >= :first and settled_at < :end and refunded_at is null
-      group by 1
-    ) each where currency = :currency group by day order by day
-    """
-)
-"""By ix_donations_wall for each campaign."""
-
 
 def happened(session: Session, *, since: datetime) -> dict[str, Any]:
     """Gifts, refunds and refusals since a moment."""
@@ -112,29 +99,15 @@ def happened(session: Session, *, since: datetime) -> dict[str, Any]:
 
 def month_of(session: Session, day: date) -> dict[str, Any]:
     """The month that `day` belongs to, up to that day."""
-    first, raised, curve = day.replace(day=1), 0, []
-    for on, minor in by_day(session, first, day):
-        raised += minor
-        curve.append({"on": on, "day_minor": minor, "raised_minor": raised})
+    first = day.replace(day=1)
     before = (first - timedelta(days=1)).replace(day=1)
     same_day = min(before + (day - first), first - timedelta(days=1))
+    curve = curves.of_all(session, CURRENCY, first, day)
     return {
         "currency": CURRENCY,
         "first": first,
         "last": (first + timedelta(days=31)).replace(day=1) - timedelta(days=1),
-        "raised_minor": raised,
-        "previous_minor": sum(minor for _, minor in by_day(session, before, same_day)),
+        "raised_minor": curves.raised(curve),
+        "previous_minor": curves.raised(curves.of_all(session, CURRENCY, before, same_day)),
         "curve": curve,
     }
-
-
-def by_day(session: Session, first: date, last: date) -> list[tuple[date, int]]:
-    """What came on each day with gifts, from `first` to `last` included, in the school's zone."""
-    zone = current().zone
-    told = {
-        "zone": current().time_zone,
-        "currency": CURRENCY,
-        "first": datetime.combine(first, time(), zone),
-        "end": datetime.combine(last + timedelta(days=1), time(), zone),
-    }
-    return [(row.day, row.minor) for row in session.execute(BY_DAY, told)]

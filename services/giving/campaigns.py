@@ -10,14 +10,14 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from services.giving import tax_rates
-from services.giving.clock import today
 from services.giving.entities import EntityShown
 from services.giving.models import Campaign, CampaignTotal, Fund, Transaction
+from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR
 from services.giving.settings import current
 from shared import audit
 from shared.auth import caller
 from shared.bodies import FieldsRefused
-from shared.clock import now
+from shared.clock import now, today
 from shared.db import lock
 from shared.errors import Conflict, NotFound
 from shared.http import Blueprint, IdempotencyKey
@@ -28,7 +28,7 @@ from shared.pages import PageQuery, page, paged
 routes = Blueprint("campaigns", __name__, url_prefix="/api/v1/giving/campaigns")
 
 SLUG = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,98}\Z")
-AMOUNT = validate.Range(100, 10_000_000)
+AMOUNT = validate.Range(AMOUNT_MIN_MINOR, AMOUNT_MAX_MINOR)
 GOAL = validate.Range(100, 10_000_000_000)
 
 
@@ -252,7 +252,7 @@ def revise(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime
     if campaign.ends_on < campaign.starts_on:
         raise FieldsRefused({"ends_on": ["Ends before it starts."]})
     if campaign.launched_at is not None:
-        campaign.launch(at=campaign.launched_at)
+        campaign.check_ready()
     note(session, "campaign.changed", campaign_id, by=by, at=at, fields=sorted(words))
     session.flush()
     return campaign

@@ -1,6 +1,6 @@
 """Dashboards: what staff watch while a campaign runs. Every figure is counted, and they agree."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,13 +8,11 @@ from marshmallow import Schema, fields
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from services.giving import campaigns, donation_records, donation_searches
+from services.giving import campaigns, curves, donation_records, donation_searches
 from services.giving.campaigns import CampaignShown
-from services.giving.clock import today
 from services.giving.donation_records import DonationListed
 from services.giving.models import Campaign, Transaction
-from services.giving.settings import current
-from shared.clock import now
+from shared.clock import now, today
 from shared.http import Blueprint
 from shared.money import Minor
 
@@ -22,14 +20,6 @@ routes = Blueprint("dashboards", __name__, url_prefix="/api/v1/giving/campaigns"
 
 LATEST = 10
 CLASSES = 7
-
-
-class Day(Schema):
-    """A day with gifts: what came, and the sum since the beginning."""
-
-    on = fields.Date(required=True)
-    day_minor = Minor(required=True)
-    raised_minor = Minor(required=True)
 
 
 class ClassParticipation(Schema):
@@ -56,7 +46,7 @@ class Dashboard(Schema):
     median_minor = Minor(allow_none=True)
     mean_per_donor_minor = Minor(allow_none=True)
     expected_minor = Minor(required=True, allow_none=True)
-    curve = fields.List(fields.Nested(Day), required=True)
+    curve = fields.List(fields.Nested(curves.Day), required=True)
     participation = fields.List(fields.Nested(ClassParticipation), required=True)
     latest = fields.List(fields.Nested(DonationListed), required=True)
 
@@ -84,7 +74,7 @@ def counted(session: Session, campaign: Campaign, *, at: datetime) -> dict[str, 
         "median_minor": _one(session, MEDIAN, campaign.id),
         "mean_per_donor_minor": round(total.raised_minor / donors_count) if donors_count else None,
         "expected_minor": campaign.expected_minor(day) if campaign.is_open(day) else None,
-        "curve": curve(session, campaign),
+        "curve": curves.of_campaign(session, campaign.id),
         "participation": participation(session, campaign.id),
         "latest": latest(session, campaign.id, at=at),
     }
@@ -114,13 +104,6 @@ MEDIAN = text(
 )
 """An index-only scan of ix_donations_wall. Of two middle gifts the lower: an amount that somebody gave."""
 
-CURVE = text(
-    """
-    select cast(settled_at at time zone :zone as date) as day, sum(amount_minor) from donations
-    where campaign_id = :campaign_id and settled_at is not null and refunded_at is null group by 1 order by 1
-    """
-)
-
 PARTICIPATION = text(
     """
     with given as (
@@ -140,20 +123,6 @@ PARTICIPATION = text(
     """
 )
 """Numerator and denominator count the same people: living, reachable, after merges (ix_donors_reachable)."""
-
-
-def curve(session: Session, campaign: Campaign) -> list[dict[str, Any]]:
-    """Each day with gifts, in the school's zone; refunded gifts are in none."""
-    raised, days = 0, []
-    rows = session.execute(CURVE, {"campaign_id": campaign.id, "zone": current().time_zone})
-    for day, amount in rows:
-        raised += int(amount)
-        days.append(_day(day, int(amount), raised))
-    return days
-
-
-def _day(day: date, amount_minor: int, raised_minor: int) -> dict[str, Any]:
-    return {"on": day, "day_minor": amount_minor, "raised_minor": raised_minor}
 
 
 def participation(session: Session, campaign_id: UUID, *, most: int = CLASSES) -> list[dict[str, Any]]:

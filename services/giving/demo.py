@@ -17,12 +17,11 @@ from sqlalchemy.orm import Session
 
 from services.giving import campaigns, launches
 from services.giving import demo_campaigns as words
-from services.giving.clock import today
 from services.giving.demo_gifts import give
 from services.giving.demo_plan import plan
 from services.giving.models import Campaign, Donation, Donor, Entity, Fund, Transaction, database
 from services.giving.settings import GivingSettings, use
-from shared.clock import now
+from shared.clock import now, today
 from shared.db import uuid7
 from shared.progress import Progress
 

@@ -72,16 +72,17 @@ def _pay(account_name: str, begun: list[Begun], staff: UUID) -> None:
     account = use_of(account_name)
     refused = [each for number, each in enumerate(begun) if number % DECLINED_EVERY == DECLINED_EVERY - 1]
     paid = [each for each in begun if each not in refused]
-    committed(lambda session: [_decline(session, gift, checkout) for gift, _, checkout in refused])
+    committed(lambda session: _decline(session, refused))
     answers = _history(account, "payments", [_payment_wish(*each) for each in paid])
     pairs = list(zip(paid, answers, strict=True))
-    committed(lambda session: [_settle(session, account_name, *pair) for pair in pairs])
+    committed(lambda session: _settle(session, account_name, pairs))
     _refund(account, [each for each in paid if each[0].dice.randrange(REFUNDED_EVERY) == 0], staff)
 
 
-def _decline(session: Session, gift: Planned, checkout: Checkout) -> None:
-    checkouts.decline(session, checkout.id, code="insufficient_funds", at=gift.at)
-    checkouts.end(session, checkout.id, "expired", at=min(gift.at + timedelta(hours=24), now()))
+def _decline(session: Session, refused: list[Begun]) -> None:
+    for gift, _, checkout in refused:
+        checkouts.decline(session, checkout.id, code="insufficient_funds", at=gift.at)
+        checkouts.end(session, checkout.id, "expired", at=min(gift.at + timedelta(hours=24), now()))
 
 
 def use_of(account_name: str) -> Account:
@@ -120,21 +121,20 @@ def _payment_wish(gift: Planned, donation: Donation, checkout: Checkout) -> dict
     }
 
 
-def _settle(session: Session, account: str, begun: Begun, answer: dict[str, Any]) -> None:
+def _settle(session: Session, account: str, paid: list[tuple[Begun, dict[str, Any]]]) -> None:
     """What the provider told, taken as its webhook would be; then the fee, and the donor's choice."""
-    gift, donation, _ = begun
-    at = gift.at + timedelta(seconds=41)
-    _take(session, account, answer["events"], at=at)
-    settlements.detail(session, donation.id, _payment(answer), at=at + timedelta(seconds=2))
-    if gift.dice.random() < 0.45:
-        kept = session.get_one(Donation, donation.id)
-        kept.choose_wall(
-            shows_name=True, shows_amount=gift.dice.random() < 0.25, at=at + timedelta(seconds=30)
-        )
+    for (gift, donation, _), answer in paid:
+        at = gift.at + timedelta(seconds=41)
+        _take(session, account, [(event, at) for event in answer["events"]])
+        settlements.detail(session, donation.id, _payment(answer), at=at + timedelta(seconds=2))
+        if gift.dice.random() < 0.45:
+            kept = session.get_one(Donation, donation.id)
+            shows_amount = gift.dice.random() < 0.25
+            kept.choose_wall(shows_name=True, shows_amount=shows_amount, at=at + timedelta(seconds=30))
 
 
-def _take(session: Session, account: str, events: Iterable[dict[str, Any]], *, at: datetime) -> None:
-    for event in events:
+def _take(session: Session, account: str, told: Iterable[tuple[dict[str, Any], datetime]]) -> None:
+    for event, at in told:
         provider_events.take(session, event, account=account, body=json.dumps(event), at=at)
 
 
@@ -169,10 +169,11 @@ def _refund(account: Account, given: list[Begun], staff: UUID) -> None:
     asked = committed(lambda session: [_ask_refund(session, *each[:2], staff) for each in given])
     answers = _history(account, "refunds", [_refund_wish(*each) for each in asked])
     told = [
-        (answer["events"], at + timedelta(seconds=1))
+        (event, at + timedelta(seconds=1))
         for (_, _, at), answer in zip(asked, answers, strict=True)
+        for event in answer["events"]
     ]
-    committed(lambda session: [_take(session, account.account, events, at=at) for events, at in told])
+    committed(lambda session: _take(session, account.account, told))
 
 
 def _ask_refund(

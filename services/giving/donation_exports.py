@@ -17,7 +17,7 @@ from services.giving.models import Transaction
 from services.giving.settings import current
 from shared import audit
 from shared.auth import RightMissing, caller
-from shared.clock import now
+from shared.clock import ZONE, now
 from shared.http import Blueprint
 from shared.i18n import LOCALES
 from shared.spreadsheets import harmless
@@ -114,7 +114,7 @@ def _row(gift: dict[str, Any], locale: str) -> list[str]:
 
 def _moment(at: datetime | None, locale: str) -> str:
     """Day and time where the school is; nothing for what did not happen."""
-    return f"{at.astimezone(current().zone):{MOMENT[locale]}}" if at else ""
+    return f"{at.astimezone(ZONE):{MOMENT[locale]}}" if at else ""
 
 
 def _file(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -9,7 +9,6 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from services.giving import checkouts, donors
-from services.giving.clock import today
 from services.giving.models import (
     Campaign,
     Checkout,
@@ -20,7 +19,7 @@ from services.giving.models import (
 from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR
 from shared import telemetry
 from shared.auth import Caller, caller
-from shared.clock import now
+from shared.clock import now, today
 from shared.db import uuid7
 from shared.errors import NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey

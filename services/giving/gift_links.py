@@ -9,13 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from services.giving import checkouts
-from services.giving.clock import today
 from services.giving.donation_records import GiftNamed
 from services.giving.gifts import PURPOSE
 from services.giving.models import Campaign, Checkout, Donation, Transaction
 from services.giving.settings import current
 from shared import links, telemetry
-from shared.clock import now
+from shared.clock import now, today
 from shared.http import Blueprint, IdempotencyKey
 from shared.links import LinkNotFound
 

@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session
 
 from services.giving import campaigns
 from services.giving.campaigns import CampaignShown
-from services.giving.clock import today
 from services.giving.models import Campaign, Transaction
 from shared.auth import caller
-from shared.clock import now
+from shared.clock import now, today
 from shared.db import lock
 from shared.http import Blueprint
 from shared.messages import CampaignLaunched

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
 from shared.errors import NotFound, Unavailable
 from shared.payments import accounts
@@ -20,11 +19,10 @@ class EntityWithoutAccount(Unavailable):
 
 @dataclass(frozen=True, kw_only=True)
 class GivingSettings(Settings):
-    """Giving also needs its accounts at the provider, and the zone in which a campaign's day ends."""
+    """Giving also needs its accounts at the provider, and the key that seals its messages."""
 
     provider_accounts_file: str
     message_key: str = field(repr=False)
-    time_zone: str = "Europe/Paris"
 
     def __post_init__(self) -> None:
         """An accounts file that cannot be read ends the process at its start."""
@@ -34,11 +32,6 @@ class GivingSettings(Settings):
     def accounts(self) -> dict[str, Account]:
         """Provider accounts by their name."""
         return accounts.load(self.provider_accounts_file, demo=self.demo)
-
-    @cached_property
-    def zone(self) -> ZoneInfo:
-        """Days of campaigns begin and end in this zone."""
-        return ZoneInfo(self.time_zone)
 
     def account(self, name: str) -> Account:
         """The account of that name, or AccountUnknown."""

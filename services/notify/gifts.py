@@ -3,18 +3,17 @@
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.notify import addresses, changes, emails, guests, parties, timelines
 from services.notify.settings import NotifySettings
+from shared.clock import today
 from shared.i18n import format_day, words
 from shared.messages import DonationFailed, DonationRefunded, DonationSettled, DonorAttached
 from shared.money import format_money
 
-ZONE = ZoneInfo("Europe/Paris")
 REASONS = {
     "error": {"fr": "erreur", "en": "error"},
     "duplicate": {"fr": "don en double", "en": "given twice"},
@@ -31,7 +30,7 @@ def settled(session: Session, message: DonationSettled, *, settings: NotifySetti
     """The money is there: thank, tell the CRM, and write it in the donor's story."""
     _keep(session, message)
     party_id = _meet(session, message, at=message.settled_at)
-    link = (message.contact or {}).get("link")
+    link = message.contact and message.contact.get("link")
     secrets = {"gift_url": link} if link else None
     _write(
         session,
@@ -201,12 +200,12 @@ def _facts(message: AnyGift, locale: str, occurred_at: datetime) -> dict[str, An
         "amount": format_money(message.amount_minor, message.currency, locale),
         "campaign": words(message.campaign_title, locale),
         "entity": message.entity_name,
-        "day": format_day(occurred_at.astimezone(ZONE), locale),
+        "day": format_day(today(occurred_at), locale),
         "reference": str(message.donation_id),
     }
     if isinstance(message, DonationRefunded):
         facts["refund"] = format_money(message.refund_minor, message.currency, locale)
-        facts["reason"] = REASONS.get(message.reason, REASONS["error"])[locale]
+        facts["reason"] = REASONS.get(str(message.reason), REASONS["error"])[locale]
     return facts
 
 

@@ -97,12 +97,6 @@ def open_checkout(
     return reading.page(session)
 
 
-def expire_checkout(account: Account, session_id: str) -> Checkout:
-    """Close a payment page that must not be paid any more; refused when it is already complete."""
-    with _asking("expire checkout"):
-        return reading.checkout(_client(account).v1.checkout.sessions.expire(session_id))
-
-
 def fetch_checkout(account: Account, session_id: str) -> Checkout:
     with _asking("fetch checkout"):
         return reading.checkout(_client(account).v1.checkout.sessions.retrieve(session_id))

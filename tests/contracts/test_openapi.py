@@ -21,6 +21,7 @@ from tests.giving import world
 from tests.support import provider as provider_support
 from tests.support.postgres import ServiceDatabase
 from tests.support.tokens import bearer, trust
+from web.portal.campaigns import LEAST_MINOR, MOST_MINOR
 
 EXAMPLES = 8
 RULES_SAY_NO = positive_data_acceptance
@@ -201,3 +202,10 @@ def test_what_moves_money_needs_a_key(running: dict[str, Flask]) -> None:
 
         assert answer.status_code == 400, f"{rule}: {answer.text}"
         assert list(answer.get_json(force=True)["errors"]) == ["Idempotency-Key"]
+
+
+def test_pages_refuse_the_amounts_that_giving_refuses(running: dict[str, Flask]) -> None:
+    schemas = running["giving"].test_client().get("/api/v1/giving/openapi.json").get_json()["components"]
+    amount = schemas["schemas"]["DonationWish"]["properties"]["amount_minor"]
+
+    assert (amount["minimum"], amount["maximum"]) == (LEAST_MINOR, MOST_MINOR)

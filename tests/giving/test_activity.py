@@ -54,6 +54,18 @@ def test_gifts_refunds_and_refusals_since_a_moment_are_counted_in_all_campaigns(
     }
 
 
+def test_a_form_that_was_left_is_no_refusal_of_a_bank(app):
+    left = world.begin(world.campaign())
+    with Transaction() as session:
+        assert checkouts.end(session, left.checkout_id, "expired", at=world.NOW) == "applied"
+
+    seen = app.test_client().get(
+        URL, query_string={"since": YESTERDAY.isoformat()}, headers=bearer(rights=["giving.read"])
+    )
+
+    assert seen.json["declined_count"] == 0
+
+
 def test_before_the_first_gift_nothing_happened(app):
     headers = bearer(rights=["giving.read"])
 

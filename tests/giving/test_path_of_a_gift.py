@@ -84,9 +84,8 @@ def test_a_page_that_expired_fails_the_gift_and_a_new_page_may_still_settle_it(s
         from services.giving.models import Checkout
 
         opened = session.query(Checkout).one()
-    from shared.payments import gateway
 
-    gateway.expire_checkout(school.provider.accounts["fondation"], opened.session_id)
+    school.provider.expire(opened.session_id, "fondation")
     school.provider.settle()
     assert school.client.get(f"/api/v1/giving/gift-links/{begun['link']}").json["status"] == "failed"
 

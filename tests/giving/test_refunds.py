@@ -218,6 +218,22 @@ def test_a_whole_refund_made_at_the_provider_is_taken_into_the_books(school):
         assert [(each.reason, each.requested_by) for each in session.query(Refund)] == [("provider", None)]
 
 
+def test_a_refund_of_the_provider_s_does_not_pass_for_ours_that_has_no_answer_yet(school):
+    campaign_id = world.campaign()
+    begun = school.given(campaign_id)
+    school.provider.switch(api_fail_percent=100)
+    assert ask(school, begun).status_code == 503
+    school.provider.behave()
+
+    foreign(school, 5000)
+
+    assert total(campaign_id) == 5000
+    with Transaction() as session:
+        ours = session.query(Refund).one()
+        assert (ours.reason, ours.status, ours.provider_refund_id) == ("duplicate", "requested", None)
+        assert {each.kind for each in session.query(Finding)} == {"refund_differs"}
+
+
 def test_a_part_given_back_at_the_provider_is_a_finding(school):
     campaign_id = world.campaign()
     school.given(campaign_id)

@@ -33,13 +33,12 @@ def test_a_page_that_nobody_paid_or_closed_ends_after_a_day(school):
     with Transaction() as session:
         session.execute(text("update checkouts set created_at = created_at - interval '26 hours'"))
     from services.giving.models import Checkout
-    from shared.payments import gateway
 
     with Transaction() as session:
         opened = session.query(Checkout).one()
     assert schedule.chase_checkouts(now()) == 0
 
-    gateway.expire_checkout(school.provider.accounts["fondation"], opened.session_id)
+    school.provider.expire(opened.session_id, "fondation")
     assert schedule.chase_checkouts(now()) == 1
     assert statuses() == ["failed"]
 

@@ -102,7 +102,7 @@ def test_the_decline_button_declines_whatever_card_is_chosen(running, opened):
 
 
 def test_a_closed_page_says_so(running, opened):
-    gateway.expire_checkout(running.account, opened.id)
+    running.expire(opened.id)
 
     assert "expiré" in running.look(opened.url).text
 

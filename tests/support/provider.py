@@ -54,6 +54,12 @@ class Provider:
     def decline(self, page: str) -> httpx.Response:
         return self.pay(page, "declined")
 
+    def expire(self, page: str, account: str = "") -> httpx.Response:
+        """Close a page that was not paid, as the provider does of itself after a day."""
+        key = self.accounts[account].api_key if account else self.account.api_key
+        where = f"{self.url}/v1/checkout/sessions/{page.rsplit('/', 1)[-1]}/expire"
+        return httpx.post(where, headers={"Authorization": f"Bearer {key}"})
+
     def look(self, page: str) -> httpx.Response:
         return httpx.get(self._page(page))
 

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from datetime import datetime
 
 from flask import Blueprint, render_template, request
 from flask_babel import gettext as _
@@ -13,7 +12,7 @@ from web.console import charts, launches
 from web.console.shell import then, tried
 from web.ui import pictures
 from web.ui.forms import Filled, key_of, minor_units
-from web.ui.writing import PARIS
+from web.ui.writing import begins_later, today
 
 routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
 
@@ -88,7 +87,7 @@ def _dashboard(campaign_id: str) -> dict:
     return {
         "campaign": told["campaign"],
         "told": told,
-        "begins_later": launches.begins_later(told["campaign"]),
+        "begins_later": begins_later(told["campaign"]),
         "may_reopen": launches.may_reopen(told["campaign"]),
         "curve": charts.cumulative(told["curve"], told["campaign"]),
         "classes": sorted(told["participation"], key=_rate, reverse=True)[:7],
@@ -142,7 +141,7 @@ def _slug(title: str) -> str:
     """The address of a campaign from its French title; the month tells yearly ones apart."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-")
-    return f"{words or 'campagne'}-{datetime.now(PARIS):%Y-%m}"
+    return f"{words or 'campagne'}-{today():%Y-%m}"
 
 
 def _as_typed(campaign: dict) -> dict[str, str]:

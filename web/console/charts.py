@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from web.ui.writing import PARIS
+from shared import clock
+from web.ui.writing import today
 
 WIDTH, HEIGHT = 640, 230
 LEFT, TOP, RIGHT, BOTTOM = 64, 10, 8, 26
@@ -14,9 +15,9 @@ def cumulative(curve: list[dict[str, Any]], campaign: dict[str, Any]) -> dict[st
     """The total by day against the goal, with the linear pace while it is live; None without a gift."""
     if not curve:
         return None
-    first, last, today = _days(curve, campaign)
+    first, last, until = _days(curve, campaign)
     goal = campaign["goal_minor"]
-    drawn, place = _drawn(curve, first, last, today, highest=goal)
+    drawn, place = _drawn(curve, first, last, until, highest=goal)
     pace = (*place(first, 0), *place(last, goal)) if campaign["status"] == "live" else None
     return drawn | {"pace": pace}
 
@@ -26,12 +27,12 @@ def monthly(month: dict[str, Any]) -> dict[str, Any] | None:
     if not month["curve"]:
         return None
     first, last = date.fromisoformat(month["first"]), date.fromisoformat(month["last"])
-    drawn, _place = _drawn(month["curve"], first, last, _today())
+    drawn, _place = _drawn(month["curve"], first, last, today())
     return drawn | {"pace": None}
 
 
 def _drawn(
-    curve: list[dict[str, Any]], first: date, last: date, today: date, *, highest: int = 1
+    curve: list[dict[str, Any]], first: date, last: date, until: date, *, highest: int = 1
 ) -> tuple[dict[str, Any], Callable[[date, int], tuple[float, float]]]:
     """Line, area, grid and dot of a rising sum, and where a day and an amount stand on it."""
     top = _round_up(max(highest, 1, *(point["raised_minor"] for point in curve)))
@@ -45,7 +46,7 @@ def _drawn(
     for each in curve:
         x, y = place(date.fromisoformat(each["on"]), each["raised_minor"])
         points += [(x, points[-1][1]), (x, y)]
-    points.append((place(min(today, last), 0)[0], points[-1][1]))
+    points.append((place(min(until, last), 0)[0], points[-1][1]))
     line = " ".join(f"{x},{y}" for x, y in points)
     floor = HEIGHT - BOTTOM
     return {
@@ -55,23 +56,19 @@ def _drawn(
         "grid": [(place(first, top * step // 4)[1], top * step // 4) for step in range(5)],
         "first": first,
         "last": last,
-        "today": min(today, last),
+        "today": min(until, last),
         "rows": curve,
     }, place
 
 
 def _days(curve: list[dict[str, Any]], campaign: dict[str, Any]) -> tuple[date, date, date]:
-    today = _today()
+    until = today()
     if campaign["closed_at"]:
-        today = min(today, datetime.fromisoformat(campaign["closed_at"]).astimezone(PARIS).date())
+        until = min(until, clock.today(datetime.fromisoformat(campaign["closed_at"])))
     first = min(date.fromisoformat(curve[0]["on"]), date.fromisoformat(campaign["starts_on"]))
     latest = date.fromisoformat(curve[-1]["on"])
     last = date.fromisoformat(campaign["ends_on"])
-    return first, max(last, latest), max(today, latest)
-
-
-def _today() -> date:
-    return datetime.now(PARIS).date()
+    return first, max(last, latest), max(until, latest)
 
 
 def _round_up(minor: int) -> int:

@@ -1,6 +1,6 @@
 """Launches, closures and reopenings of a campaign: each says what it will do before it is done."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from web import clients
 from web.clients import Problem, segment
 from web.console.shell import then
-from web.ui.writing import PARIS, long_day
+from web.ui.writing import begins_later, long_day, today
 
 routes = Blueprint("launches", __name__)
 
@@ -75,19 +75,9 @@ def missing(campaign: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def begins_later(campaign: dict[str, Any]) -> bool:
-    """Whether the first day is still to come."""
-    return date.fromisoformat(campaign["starts_on"]) > today()
-
-
 def may_reopen(campaign: dict[str, Any]) -> bool:
     """Whether it was closed by staff, and its last day is still to come."""
     return campaign["closed_at"] is not None and date.fromisoformat(campaign["ends_on"]) >= today()
-
-
-def today() -> date:
-    """The day where the school is."""
-    return datetime.now(PARIS).date()
 
 
 def _decide(campaign_id: str, decision: str, refused: str):

@@ -4,20 +4,20 @@ from datetime import datetime, timedelta
 
 from flask_babel import gettext as _
 
+from shared.clock import ZONE
 from web.languages import language
-from web.ui.writing import PARIS
 
 
 def clock(when: str) -> str:
-    """The time of day in Paris: 10:42:31,406."""
-    then = datetime.fromisoformat(when).astimezone(PARIS)
+    """The time of day where the school is: 10:42:31,406."""
+    then = datetime.fromisoformat(when).astimezone(ZONE)
     comma = "," if language() == "fr" else "."
     return f"{then:%H:%M:%S}{comma}{then.microsecond // 1000:03}"
 
 
 def is_fresh(when: str) -> bool:
     """Whether it happened in the last seconds: such a row is tinted for a moment."""
-    return datetime.now(PARIS) - datetime.fromisoformat(when) < timedelta(seconds=8)
+    return datetime.now(ZONE) - datetime.fromisoformat(when) < timedelta(seconds=8)
 
 
 def span(between: timedelta) -> str:

@@ -10,7 +10,6 @@ from flask_babel import gettext as _
 
 from shared import telemetry
 from shared.i18n import LOCALES
-from shared.money import CURRENCIES
 from shared.names import holds_address
 from web import clients, guard
 from web.languages import language
@@ -18,11 +17,12 @@ from web.portal import kept_gifts
 from web.session import visitor
 from web.ui.forms import Filled, key_of, looks_like_email, minor_units
 from web.ui.returns import send_back, sent_back
-from web.ui.writing import PARIS, money
+from web.ui.writing import begins_later, money, today
 
 routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
 
 LEAST_MINOR, MOST_MINOR = 100, 10_000_000
+"""What giving takes; its OpenAPI document is compared with it."""
 WALL_LENGTH = 8
 OPENING_CHECKOUT_S = 20.0
 TRIES = 6
@@ -152,7 +152,7 @@ def moving(campaign):
         "total": total,
         "wall": marked,
         "days_left": days_left(campaign),
-        "opens_later": campaign["status"] == "live" and campaign["starts_on"] > today().isoformat(),
+        "opens_later": campaign["status"] == "live" and begins_later(campaign),
     }
 
 
@@ -166,11 +166,6 @@ def days_left(campaign):
     if not campaign["ends_on"]:
         return None
     return max(0, (date.fromisoformat(campaign["ends_on"]) - today()).days + 1)
-
-
-def today():
-    """The day where the school is."""
-    return datetime.now(PARIS).date()
 
 
 def choices(campaign, form):
@@ -207,11 +202,11 @@ def read_amount(form, campaign):
     else:
         chosen = form.value("choice")
         amount = int(chosen) if chosen.isascii() and chosen.isdigit() and len(chosen) < 12 else None
-    least = LEAST_MINOR if CURRENCIES[currency] else 1
     if amount is None:
         form.refuse("other", _("Write an amount in figures, like 50 or 12.50."))
-    elif amount < least:
-        form.refuse("other", _("The smallest gift is %(amount)s.", amount=money(least, currency)))
+    elif amount < LEAST_MINOR:
+        least = money(LEAST_MINOR, currency)
+        form.refuse("other", _("The smallest gift is %(amount)s.", amount=least))
     elif amount > MOST_MINOR:
         most = money(MOST_MINOR, currency)
         sentence = _("For a gift above %(amount)s, write to us: we will answer in person.", amount=most)

@@ -3,19 +3,20 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from urllib.parse import urlencode
 
-from babel.dates import format_date, format_datetime, format_timedelta, get_timezone
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_currency, format_decimal, format_percent, get_currency_symbol
 from flask import Flask, current_app, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 
+from shared import clock
+from shared.clock import ZONE
 from shared.money import CURRENCIES, format_money
 from shared.typography import NARROW
 from web.languages import language
-
-PARIS = get_timezone("Europe/Paris")
 
 
 def teach(app: Flask) -> None:
@@ -67,10 +68,20 @@ def percent(part: float, whole: float, digits: int = 0) -> str:
     return format_percent(share, pattern, locale=language())
 
 
+def today() -> date:
+    """The day where the school is."""
+    return clock.today(clock.now())
+
+
+def begins_later(campaign: dict[str, Any]) -> bool:
+    """Whether the first day of a campaign is still to come."""
+    return date.fromisoformat(campaign["starts_on"]) > today()
+
+
 def day(when: str | date | datetime) -> str:
     """A day as people say it: 31 décembre; the year when it is not this one."""
     then = _date(when)
-    this_year = then.year == datetime.now(PARIS).year
+    this_year = then.year == today().year
     pattern = {"fr": "d MMMM", "en": "d MMMM"}[language()]
     return _first(format_date(then, pattern if this_year else pattern + " y", locale=_locale()), then)
 
@@ -81,8 +92,8 @@ def long_day(when: str | date | datetime) -> str:
 
 
 def moment(when: str | datetime) -> str:
-    """A day and a time in Paris: 23 novembre 2026, 10:42."""
-    return format_datetime(_instant(when), "d MMMM y, HH:mm", tzinfo=PARIS, locale=_locale())
+    """A day and a time where the school is: 23 novembre 2026, 10:42."""
+    return format_datetime(_instant(when), "d MMMM y, HH:mm", tzinfo=ZONE, locale=_locale())
 
 
 def ago(when: str | datetime) -> str:
@@ -124,7 +135,7 @@ def _first(written: str, then: date) -> str:
 def _date(when: str | date | datetime) -> date:
     if isinstance(when, str):
         when = datetime.fromisoformat(when) if "T" in when else date.fromisoformat(when)
-    return when.astimezone(PARIS).date() if isinstance(when, datetime) else when
+    return clock.today(when) if isinstance(when, datetime) else when
 
 
 def _instant(when: str | datetime) -> datetime:

@@ -85,10 +85,14 @@ class Campaign(Base):
 
     def launch(self, *, at: datetime) -> None:
         """Open to gifts; a second launch changes nothing."""
+        self.check_ready()
+        self.launched_at = self.launched_at or at
+
+    def check_ready(self) -> None:
+        """Raise CampaignNotReady unless every text is there in both languages."""
         texts = (self.title, self.summary, self.story, self.surplus_use)
         if not all(text.get(language, "").strip() for text in texts for language in ("fr", "en")):
             raise CampaignNotReady
-        self.launched_at = self.launched_at or at
 
     def close(self, *, at: datetime, today: date) -> bool:
         """Take no more gifts: whether that is news."""

@@ -46,11 +46,3 @@ class Checkout(Base):
     """The donor has paid by a means that settles later (a debit)."""
     closed_at: Mapped[datetime | None]
     outcome: Mapped[str | None]
-
-    def is_usable(self, at: datetime) -> bool:
-        """Whether a donor can be sent to this page now."""
-        return (
-            self.url is not None
-            and self.closed_at is None
-            and (self.expires_at is None or at < self.expires_at)
-        )

@@ -65,8 +65,3 @@ class Donor(Base):
     created_at: Mapped[Instant]
     attached_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
-
-    @property
-    def is_guest(self) -> bool:
-        """Whether this is a party of its own rather than the replica of a person."""
-        return self.id != self.person_id
