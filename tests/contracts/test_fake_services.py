@@ -76,6 +76,7 @@ ASKED = [
     ("POST", "/directory/accounts/me/authenticator/confirmations", {"code": "123456"}),
     ("DELETE", "/directory/sessions/current", None),
     ("GET", "/notify/timelines/{person}", None),
+    ("GET", "/notify/emails", None),
 ]
 
 
@@ -92,6 +93,7 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
     world.my_gifts = [fake_services.my_gift("settled", 5_000)]
     world.records = [fake_services.record()]
     world.findings = [fake_services.finding(amount_minor=5_000)]
+    world.emails = [fake_services.email()]
     world.directory_of(PERSON)
     server = fake_services.start(world)
     session = {"Authorization": f"Session {world.sign_in(PERSON)}", "Idempotency-Key": "a gift of one's own"}
