@@ -16,7 +16,7 @@ from web.ui.forms import Filled, key_of
 
 routes = Blueprint("gifts", __name__, url_prefix="/gifts")
 
-STANDINGS = ("received", "awaiting", "refunded", "unpaid", "any")
+ASKED = ("received", "awaiting", "refunded", "unpaid", "any")
 SORTS = ("newest", "oldest", "largest", "smallest")
 FILTERS = ("q", "campaign_id", "standing", "party_id")
 
@@ -143,7 +143,7 @@ def _from_payment(steps: list[dict]) -> timedelta | None:
 
 def _chosen() -> dict[str, str]:
     chosen = {name: request.args[name].strip() for name in FILTERS if request.args.get(name, "").strip()}
-    return {k: v for k, v in chosen.items() if k != "standing" or v in STANDINGS}
+    return {k: v for k, v in chosen.items() if k != "standing" or v in ASKED}
 
 
 def _known(name: str, values: tuple[str, ...]) -> str | None:
