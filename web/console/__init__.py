@@ -35,9 +35,8 @@ pages.add_app_template_filter(connections.host)
 @pages.before_request
 def only_staff():
     """Staff only: others are led to sign in, and those without any right are told so."""
+    session.require_answer()
     visitor = session.visitor()
-    if visitor.unsure:
-        session.require_right()
     if visitor.person is None:
         return session.redirect_to_sign_in()
     if not visitor.is_staff:
