@@ -19,7 +19,7 @@ class DomainError(Exception):
 
     @property
     def code(self) -> str:
-        """Stable name of the error for programs: `DonationNotPending` is `donation_not_pending`."""
+        """Stable name of the error for programs: `EmailCannotBeResent` is `email_cannot_be_resent`."""
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
 
 

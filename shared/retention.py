@@ -1,6 +1,6 @@
 """How long things are kept: what the kit's own jobs make, clear and delete by the clock.
 
-The table stands in docs/architecture.md ("Outbox, inbox, and how long things are kept").
+The whole table stands in docs/architecture.md ("How long things are kept").
 """
 
 from datetime import datetime, timedelta

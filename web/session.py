@@ -150,7 +150,7 @@ def signed_in(view):
 
     @wraps(view)
     def guarded(*args, **kwargs):
-        _require()
+        require_answer()
         return redirect_to_sign_in() if visitor().person is None else view(*args, **kwargs)
 
     return guarded
@@ -162,13 +162,14 @@ def redirect_to_sign_in():
     return redirect(f"/sign-in?{urlencode({'next': here})}", code=303)
 
 
-def _require() -> None:
+def require_answer() -> None:
+    """ServiceDown when a session is held that the directory could not be asked about."""
     if visitor().unsure:
         raise clients.ServiceDown("directory")
 
 
 def require_right(*rights: str) -> None:
-    """404 for those who have no business here; to be called by a page's guard after `signed_in`."""
-    _require()
+    """403 for those who hold none of `rights`; called after it was seen that somebody is signed in."""
+    require_answer()
     if not any(visitor().may(right) for right in rights):
         abort(403)

@@ -9,5 +9,6 @@ donation.refunded, donor.attached.
 Hears: person.card (amicale.people).
 
 Doors: routes under /api/v1/giving (app.py), /webhooks/stripe/giving/<account> (webhooks.py), Kafka
-(consumers.py), the clock (schedule.py), and the commands drift, reconcile and demo.
+(consumers.py), the clock (schedule.py), and the commands drift, reconcile, lost_gifts
+and demo.
 """

@@ -11,6 +11,7 @@ from services.giving import donors, ledger
 from services.giving.donation_searches import SORTS, STANDINGS, DonationFilter, search, standing, whole
 from services.giving.models import Checkout, Donation, Donor, Refund, Settlement, Transaction
 from services.giving.refunds import RefundShown
+from shared import telemetry
 from shared.clock import now
 from shared.errors import NotFound
 from shared.http import Blueprint
@@ -134,6 +135,7 @@ def show(donation_id: UUID) -> Any:
         found = session.execute(wanted).one_or_none()
         if found is None:
             raise NotFound
+        telemetry.concerns(donation_id)
         return detailed(session, found)
 
 

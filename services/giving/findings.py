@@ -105,12 +105,14 @@ def record(
     new = session.execute(statement.on_conflict_do_nothing().returning(Finding.id)).scalar_one_or_none()
     if new is not None:
         FOUND.labels(kind).inc()
+        about = {} if donation_id is None else {"correlation_id": str(donation_id)}
         log.error(
             "payment does not agree with the books",
             kind=kind,
             account=account,
             reference=reference,
-            finding_id=new,
+            finding_id=str(new),
+            **about,
         )
     return new is not None
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from marshmallow import Schema, fields, validate
 from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from services.notify import addresses, parties, templates
 from services.notify.addresses import Destination
@@ -30,12 +30,16 @@ routes = Blueprint("emails", __name__, url_prefix="/api/v1/notify/emails")
 
 
 class EmailQuery(PageQuery):
-    """Which emails: words of the address, name or subject; the other fields match exactly."""
+    """Which emails: words of the address, name or subject; the other fields match exactly.
+
+    `resent=false` leaves out those that were sent again since: what became of them is told by the repeat.
+    """
 
     q = fields.String(validate=validate.Length(1, 200))
     status = fields.String(validate=validate.OneOf(STATUSES))
     party_id = fields.UUID()
     correlation_id = fields.UUID()
+    resent = fields.Boolean(truthy={"true"}, falsy={"false"})
 
 
 class EmailListed(Schema):
@@ -108,6 +112,15 @@ def create_resend(email_id):
         return email
 
 
+_again = aliased(Email)
+_LATER = select(_again.id).where(
+    _again.message_id == Email.message_id,
+    _again.template == Email.template,
+    _again.party_id == Email.party_id,
+    _again.copy > Email.copy,
+)
+
+
 def _found(session: Session, query: Mapping[str, Any]) -> Any:
     found = select(Email)
     for name in ("status", "correlation_id"):
@@ -115,6 +128,8 @@ def _found(session: Session, query: Mapping[str, Any]) -> Any:
             found = found.where(getattr(Email, name) == query[name])
     if "party_id" in query:
         found = found.where(Email.party_id.in_(parties.ids(session, query["party_id"])))
+    if "resent" in query:
+        found = found.where(_LATER.exists() if query["resent"] else ~_LATER.exists())
     if "q" in query:
         words = (Email.to_address, Email.to_name, Email.subject)
         found = found.where(or_(*(column.icontains(query["q"], autoescape=True) for column in words)))

@@ -27,7 +27,7 @@ WITHHELD = {
 
 
 def steps(session: Session, correlation_id: UUID) -> list[Step]:
-    """What became of the emails and CRM changes of this chain."""
+    """What became of the emails of this chain, and of telling partners of it."""
     return [*_emails(session, correlation_id), *_deliveries(session, correlation_id)]
 
 
@@ -88,9 +88,9 @@ def _of_delivery(delivery: Delivery, carrier: Delivery, url: str) -> Step:
 
 _QUEUED = {"fr": "Courriel prêt à partir", "en": "Email queued"}
 _SENT = {"fr": "Courriel envoyé", "en": "Email sent"}
-_DELIVERED = {"fr": "CRM mis à jour", "en": "CRM updated"}
-_WAITING = {"fr": "Mise à jour du CRM en attente", "en": "CRM update waiting"}
-_GIVEN_UP = {"fr": "Mise à jour du CRM abandonnée", "en": "CRM update given up"}
+_DELIVERED = {"fr": "Partenaire informé", "en": "Partner told"}
+_WAITING = {"fr": "Partenaire pas encore informé", "en": "Partner not told yet"}
+_GIVEN_UP = {"fr": "Partenaire non informé, essais abandonnés", "en": "Partner not told, given up"}
 
 
 def _step(

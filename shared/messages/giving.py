@@ -19,7 +19,7 @@ def _minor() -> fields.Integer:
 
 
 class CampaignLaunched(Message):
-    """A campaign is open to gifts from now on."""
+    """A campaign is public from now on; it takes gifts from its first day on."""
 
     type = "campaign.launched"
     topic = "amicale.giving"

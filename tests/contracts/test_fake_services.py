@@ -77,6 +77,7 @@ ASKED = [
     ("DELETE", "/directory/sessions/current", None),
     ("GET", "/notify/timelines/{person}", None),
     ("GET", "/notify/paths/{donation}", None),
+    ("GET", "/notify/emails", None),
 ]
 
 
@@ -93,6 +94,7 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
     world.my_gifts = [fake_services.my_gift("settled", 5_000)]
     world.records = [fake_services.record()]
     world.findings = [fake_services.finding(amount_minor=5_000)]
+    world.emails = [fake_services.email()]
     world.directory_of(PERSON)
     server = fake_services.start(world)
     session = {"Authorization": f"Session {world.sign_in(PERSON)}", "Idempotency-Key": "a gift of one's own"}

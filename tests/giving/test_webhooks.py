@@ -9,7 +9,7 @@ from itertools import permutations
 import pytest
 from sqlalchemy import column, select, text
 
-from services.giving import provider_events
+from services.giving import findings, provider_events
 from services.giving.drift import drift_check
 from services.giving.models import Finding, ProviderEvent, Transaction
 from tests.giving import world
@@ -61,6 +61,15 @@ def test_the_log_of_an_event_names_its_gift(app, capsys, type):
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     named = {line["event"] for line in lines if line.get("correlation_id") == str(gift.id)}
     assert named == {"webhook taken", "request"}
+
+
+def test_the_log_of_a_finding_names_its_gift_outside_a_request_too(app, capsys):
+    gift = world.settled(world.campaign())
+    with Transaction() as session:
+        findings.record(session, "charge_differs", "foundation", "ch_1", gift.id, {}, at=world.NOW)
+
+    (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines() if "does not agree" in each]
+    assert line["correlation_id"] == str(gift.id)
 
 
 def test_the_log_of_an_event_that_is_no_gift_s_names_none(app, capsys):

@@ -108,6 +108,25 @@ def test_a_resend_is_a_new_email_once_while_it_is_on_its_way(client, staff, sett
     assert copy.copy == 1 and sendings.outgoing(copy, settings).text.count("0199.mac") == 1
 
 
+def test_what_was_sent_again_since_is_left_out_of_what_waits(client, staff, settings):
+    _settle(settings, facts.settled(), facts.settled())
+    with Transaction() as session:
+        session.execute(update(Email).values(status="failed", given_up_at=NOW))
+        first, other = session.execute(select(Email.id).order_by(Email.id)).scalars()
+
+    def listed(query):
+        return [each["id"] for each in client.get(f"{API}/emails?{query}", headers=staff).json["items"]]
+
+    copy = client.post(f"{API}/emails/{first}/resends", headers=staff).json["id"]
+
+    assert listed("status=failed&resent=false") == [str(other)]
+    assert listed("resent=true") == [str(first)]
+    with Transaction() as session:
+        session.execute(update(Email).where(Email.id == UUID(copy)).values(status="failed", given_up_at=NOW))
+    assert listed("status=failed&resent=false") == [copy, str(other)]
+    assert client.get(f"{API}/emails?resent=perhaps", headers=staff).status_code == 422
+
+
 def test_a_resend_goes_to_the_address_known_today_unless_it_was_typed(client, staff, settings):
     person_id = uuid7()
     who = facts.contact(party_id=person_id, person_id=person_id, typed=False, card_version=1)

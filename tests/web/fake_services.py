@@ -144,6 +144,16 @@ def finding(**detail):
     }
 
 
+def email(**changes):
+    """One email as notify tells it in a list."""
+    now = datetime.now(UTC).isoformat()
+    ids = {name: str(uuid.uuid4()) for name in ("id", "party_id", "correlation_id")}
+    words = {"to_address": "helene@example.org", "to_name": "Hélène D’Aubigné", "subject": "Merci Hélène"}
+    told = {"template": "gift_received", "locale": "fr", "status": "sent", "reason": None, "attempts": 1}
+    told |= {"answer_code": 250, "created_at": now, "next_attempt_at": now, "sent_at": now, "resend_of": None}
+    return ids | words | told | changes
+
+
 class World:
     """What the fakes know; tests change it and look at `asked`."""
 
@@ -168,6 +178,7 @@ class World:
         self.next_problem = None
         self.since = []
         self.findings = []
+        self.emails = []
 
     def directory_of(self, person):
         """The directory holds this one person, who has an account and confirmed their address."""
@@ -633,6 +644,14 @@ def close_account(self, world, query, body, account_id):
     raise Answer(204)
 
 
+def list_emails(self, world, query, body):
+    """Those of a status; without the ones that were sent again, when that is asked."""
+    again = {each["resend_of"] for each in world.emails} if query.get("resent") == ["false"] else set()
+    asked = query.get("status", [None])[0]
+    found = [each for each in world.emails if asked in {None, each["status"]} and each["id"] not in again]
+    return {"items": found, "next": None}
+
+
 def story(self, world, query, body, person_id):
     return {"items": [], "next": None}
 
@@ -676,6 +695,7 @@ ROUTES = [
     ("POST", f"{D}/accounts/{ID}/(?:disablings|reopenings)", close_account),
     ("GET", f"/api/v1/notify/timelines/{ID}", story),
     ("GET", f"/api/v1/notify/paths/{ID}", path_of_email),
+    ("GET", "/api/v1/notify/emails", list_emails),
     ("PUT", f"{D}/accounts/me/password", set_password),
     ("POST", f"{D}/accounts/me/authenticator", begin_authenticator),
     ("POST", f"{D}/accounts/me/authenticator/confirmations", confirm_authenticator),

@@ -90,6 +90,21 @@ def test_a_cookie_of_any_content_is_no_harm(officer, kept):
     assert officer.get("/console/").status_code == 200
 
 
+def test_a_page_that_asks_by_itself_does_not_prolong_a_visit(officer):
+    asked = officer.get("/console/", **{"HX-Request": "true"})
+
+    assert "__Host-visit=" not in str(asked.headers.getlist("Set-Cookie"))
+    assert "__Host-visit=" in str(officer.get("/console/").headers.getlist("Set-Cookie"))
+
+
+def test_a_visit_in_the_future_counts_as_unknown(officer, clock):
+    clock.at += 86_400
+    officer.get("/console/")
+    clock.at -= 86_400
+
+    assert "Ces dernières 24 heures" in text_of(officer.get("/console/").text)
+
+
 def test_this_month_has_its_curve_and_the_numbers_behind_it(officer):
     page = officer.get("/console/").text
 

@@ -36,6 +36,15 @@ def test_a_corrected_address_is_said_to_be_unconfirmed(officer, world):
     assert "L’adresse est corrigée. Elle compte comme non confirmée" in told_after(officer, answer)
 
 
+def test_a_corrected_address_that_somebody_else_has_too_is_said_to_be(officer, world):
+    email = world.people[PERSON["id"]]["emails"][0]
+    world.people[OFFICER["id"]] = world.people[PERSON["id"]] | OFFICER
+
+    answer = officer.post(f"{PAGE}/emails/{email['id']}", {"address": "shared@example.org"})
+
+    assert "Une autre personne l’a aussi" in told_after(officer, answer)
+
+
 def test_a_refused_address_is_explained_beside_what_was_typed(officer, world):
     email = world.people[PERSON["id"]]["emails"][0]
     world.next_problem = problem(409, "email_of_another")
@@ -78,6 +87,14 @@ def test_an_account_with_more_rights_than_ones_own_stays_open(officer, world):
     answer = officer.post(f"{PAGE}/account/close")
 
     assert "Ce compte a des droits que vous n’avez pas" in told_after(officer, answer)
+
+
+def test_a_refusal_that_the_page_has_no_words_for_is_not_said_to_have_worked(officer, world):
+    world.next_problem = problem(409, "account_of_another_kind")
+
+    answer = officer.post(f"{PAGE}/account/close")
+
+    assert answer.status_code >= 400 and "Le compte est fermé" not in answer.text
 
 
 def test_who_may_only_read_is_shown_no_form(browser, world):

@@ -1,8 +1,10 @@
 """Errors say what happened, what is safe and what to do, with a reference, in the person's language."""
 
+import httpx
 import pytest
 
 from tests.web.fake_services import PERSON, problem
+from web.clients import Problem, Service, ServiceDown
 
 
 def test_a_page_that_does_not_exist(browser):
@@ -48,6 +50,15 @@ def test_a_service_that_cannot_answer_now_is_no_fault_of_ours(browser, world, ca
     assert "Rien n’est perdu" in page.text and "La faute est nôtre" not in page.text
     said = capsys.readouterr().out
     assert "service down" in said and '"level": "error"' not in said
+
+
+@pytest.mark.parametrize(("status", "raised"), [(502, ServiceDown), (503, ServiceDown), (500, Problem)])
+def test_a_service_that_says_itself_that_it_cannot_answer_is_as_good_as_silent(status, raised):
+    said = {"content-type": "application/problem+json"}
+    answer = httpx.Response(status, json={"code": "provider_silent"}, headers=said)
+
+    with pytest.raises(raised):
+        Service("giving", "http://giving", httpx.Client()).check(answer)
 
 
 def test_a_file_of_a_service_that_cannot_answer_now_is_no_fault_of_ours(browser, world):

@@ -2,6 +2,7 @@
 
 import json
 
+from tests.web.fake_services import PERSON, record
 from tests.web.test_giving_form import GUEST, PAGE
 
 
@@ -17,6 +18,22 @@ def test_a_request_is_one_line_with_its_route_and_never_what_was_typed(browser, 
     assert (told["method"], told["status"]) == ("POST", 303)
     assert told["request_id"] == answer.headers["X-Request-Id"]
     assert "Zoe" not in json.dumps(told) and "zoe" not in json.dumps(told)
+
+
+def test_every_page_about_a_gift_names_it_in_the_log(browser, world, capsys):
+    browser.post(PAGE, GUEST)
+    (link, begun), told = next(iter(world.donations.items())), record()
+    world.records = [told]
+    browser.hold(world.sign_in(PERSON, ["giving.read", "giving.refund"]))
+
+    for path in (f"/l/gift/{link}", f"/console/gifts/{told['id']}", f"/console/gifts/{told['id']}/refund"):
+        browser.get(path)
+
+    named = {
+        line["route"]: line.get("correlation_id") for line in lines(capsys) if line["event"] == "request"
+    }
+    assert named["/l/gift/<link>"] == begun["id"]
+    assert named["/console/gifts/<donation_id>"] == named["/console/gifts/<donation_id>/refund"] == told["id"]
 
 
 def test_a_link_is_never_logged(browser, capsys):

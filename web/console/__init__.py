@@ -10,12 +10,12 @@ from web import session
 from web.console import (
     accounts,
     campaigns,
+    connections,
     contacts,
     emails,
     gifts,
     home,
     imports,
-    integrations,
     launches,
     people,
     reconciliation,
@@ -29,15 +29,14 @@ pages = Blueprint("console", __name__, url_prefix="/console", template_folder="t
 pages.add_app_template_filter(times.clock)
 pages.add_app_template_filter(shell.service_name)
 pages.add_app_template_filter(times.is_fresh)
-pages.add_app_template_filter(integrations.host)
+pages.add_app_template_filter(connections.host)
 
 
 @pages.before_request
 def only_staff():
     """Staff only: others are led to sign in, and those without any right are told so."""
+    session.require_answer()
     visitor = session.visitor()
-    if visitor.unsure:
-        session.require_right()
     if visitor.person is None:
         return session.redirect_to_sign_in()
     if not visitor.is_staff:
@@ -61,5 +60,5 @@ def around():
 campaigns.routes.register_blueprint(launches.routes)
 GIFTS = (home, campaigns, gifts, reconciliation)
 NETWORK = (people, contacts, accounts, emails)
-for noun in (*GIFTS, *NETWORK, imports, integrations, system):
+for noun in (*GIFTS, *NETWORK, imports, connections, system):
     pages.register_blueprint(noun.routes)

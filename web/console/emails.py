@@ -9,8 +9,8 @@ from web.console.shell import then
 
 routes = Blueprint("emails", __name__, url_prefix="/emails")
 
-STATUSES = ("sent", "queued", "failed", "unsure", "suppressed", "stale", "held")
-FILTERS = ("q", "status", "party_id")
+STATUSES = ("sent", "queued", "failed", "unsure", "held", "stale", "suppressed")
+FILTERS = ("q", "status", "resent", "party_id")
 FRAMED = {"sandbox": "", "script-src": "'none'", "style-src": "'unsafe-inline'", "frame-ancestors": "'self'"}
 
 

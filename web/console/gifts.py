@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request
 from flask_babel import gettext as _
 
+from shared import telemetry
 from web import clients, session
 from web.clients import Problem, ServiceDown, segment
 from web.console.shell import then, tried
@@ -16,7 +17,7 @@ from web.ui.forms import Filled, key_of
 
 routes = Blueprint("gifts", __name__, url_prefix="/gifts")
 
-STANDINGS = ("received", "awaiting", "refunded", "unpaid", "any")
+ASKED = ("received", "awaiting", "refunded", "unpaid", "any")
 SORTS = ("newest", "oldest", "largest", "smallest")
 FILTERS = ("q", "campaign_id", "standing", "party_id")
 
@@ -53,6 +54,7 @@ def export():
 def show(donation_id: str):
     """One gift: its path, its money, its donor, its emails and what else the donor gave."""
     gift, emails = clients.giving().get(f"/donations/{segment(donation_id)}"), None
+    telemetry.concerns(gift["id"])
     if session.visitor().may("mailings.read"):
         emails = tried(clients.notify().get, "/emails", correlation_id=gift["id"], limit=20)
     return render_template(
@@ -96,12 +98,14 @@ def refund(donation_id: str):
         form.errors |= problem.fields
         form.alert = "" if problem.fields else problem.detail
         return _refund_page(donation_id, form), problem.status
+    telemetry.concerns(donation_id)
     said = _("The refund is on its way to the donor’s bank; the total and the books follow.")
     return then(said, "console.gifts.show", donation_id=donation_id)
 
 
 def _refund_page(donation_id: str, form: Filled) -> str:
     gift = clients.giving().get(f"/donations/{segment(donation_id)}")
+    telemetry.concerns(gift["id"])
     return render_template("console/refund.html", gift=gift, form=form)
 
 
@@ -143,7 +147,7 @@ def _from_payment(steps: list[dict]) -> timedelta | None:
 
 def _chosen() -> dict[str, str]:
     chosen = {name: request.args[name].strip() for name in FILTERS if request.args.get(name, "").strip()}
-    return {k: v for k, v in chosen.items() if k != "standing" or v in STANDINGS}
+    return {k: v for k, v in chosen.items() if k != "standing" or v in ASKED}
 
 
 def _known(name: str, values: tuple[str, ...]) -> str | None:

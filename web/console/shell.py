@@ -1,4 +1,5 @@
-"""What stands around every page of the console: the menu with what waits, and words used on many pages."""
+"""What the pages of the console share: the menu, how many things wait, asking a service that may be silent,
+the way on after a write, and what the office calls a service."""
 
 import time
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from web.clients import Problem, ServiceDown
 from web.ui import notices
 
 FRESH_S = 5.0
+EMAILS_WAIT = ("failed", "unsure", "held")
+"""The statuses of an email that stays until somebody decides."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +97,13 @@ def waiting() -> dict[str, int]:
 
 def _count() -> dict[str, int]:
     may = session.visitor().may
-    counts = {"findings": 0, "emails": 0, "imports": 0, "letters": 0}
+    counts = dict.fromkeys(("findings", *EMAILS_WAIT, "imports", "letters"), 0)
     if may("giving.read"):
         counts["findings"] = _length(tried(clients.giving().get, "/findings", limit=100))
     if may("mailings.read"):
-        counts["emails"] = sum(
-            _length(tried(clients.notify().get, "/emails", status=status, limit=100))
-            for status in ("failed", "unsure")
-        )
+        for status in EMAILS_WAIT:
+            waits = {"status": status, "resent": "false"}
+            counts[status] = _length(tried(clients.notify().get, "/emails", **waits, limit=100))
     if may("people.import"):
         found = tried(clients.directory().get, "/imports", limit=50) or {"items": []}
         counts["imports"] = sum(each["status"] == "checked" for each in found["items"])
@@ -109,7 +111,8 @@ def _count() -> dict[str, int]:
         counts["letters"] = sum(
             _length(tried(service.get, "/dead-letters", limit=100)) for service in clients.services().values()
         )
-    return counts | {"all": sum(counts.values())}
+    emails = sum(counts[status] for status in EMAILS_WAIT)
+    return counts | {"emails": emails, "all": sum(counts.values())}
 
 
 def _length(answer: dict[str, Any] | None) -> int:

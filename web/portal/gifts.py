@@ -3,6 +3,7 @@
 from flask import Blueprint, g, redirect, render_template, request
 from flask_babel import gettext as _
 
+from shared import telemetry
 from web import clients
 from web.ui.forms import Filled, key_of
 from web.ui.notices import say
@@ -72,6 +73,7 @@ def page(link, alert=""):
 def about(link):
     """The gift, and how the donor came back."""
     gift = clients.giving().get(f"/gift-links/{clients.segment(link)}")
+    telemetry.concerns(gift["id"])
     g.page_address = f"/l/gift/{clients.segment(link)}"
     cancelled = request.args.get("cancelled") == "1"
     if cancelled:

@@ -42,11 +42,11 @@ def read(folders: tuple[Path, ...] = FOLDERS) -> dict[str, Asset]:
 
 
 def serve(app: Flask) -> None:
-    """Answer /assets/… and give templates `asset('portal.css')` and `has_asset(name)`."""
+    """Answer /assets/… and give templates `asset('portal.css')`."""
     found = read()
     by_address = {each.address: each for each in found.values()}
     app.extensions["assets"] = by_address
-    app.jinja_env.globals.update(asset=lambda name: found[name].address, has_asset=lambda name: name in found)
+    app.jinja_env.globals["asset"] = lambda name: found[name].address
     app.register_blueprint(assets)
     mimetypes.add_type("font/woff2", ".woff2")
 

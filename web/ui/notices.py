@@ -16,9 +16,9 @@ def carry(app: Flask) -> None:
     app.after_request(_forget)
 
 
-def say(answer, text: str, *, undo: str = "", kind: str = "good"):
-    """Have the next page say `text`; `undo` is the address of a POST that takes the act back."""
-    content = json.dumps({"text": text[:MOST], "undo": undo, "kind": kind}, ensure_ascii=False)
+def say(answer, text: str, *, kind: str = "good"):
+    """Have the next page say `text`."""
+    content = json.dumps({"text": text[:MOST], "kind": kind}, ensure_ascii=False)
     value = base64.urlsafe_b64encode(content.encode()).decode()
     answer.set_cookie(COOKIE, value, max_age=60, secure=True, httponly=True, samesite="Lax", path="/")
     return answer

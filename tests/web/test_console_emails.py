@@ -1,0 +1,53 @@
+"""Emails in the console: what waits for a decision, and the filter that leads to it."""
+
+import re
+
+import pytest
+
+from tests.web.fake_services import PERSON, email
+from tests.web.test_campaign_page import text_of
+from web.console.emails import STATUSES
+
+RIGHTS = ["mailings.read", "mailings.send"]
+
+
+@pytest.fixture
+def officer(browser, world):
+    return browser.hold(world.sign_in(PERSON, RIGHTS))
+
+
+def test_home_has_a_line_for_each_kind_of_email_that_waits_and_leads_to_just_those(officer, world):
+    world.emails = [
+        email(status=each) for each in ("sent", "failed", "unsure", "unsure", "held", "held", "held")
+    ]
+
+    page = officer.get("/console/").text
+    lines = re.findall(
+        r'<li><a href="(/console/emails/\?[^"]*)"><span>([^<]*)</span><span class="count">(\d+)', page
+    )
+
+    assert [(words, n) for _, words, n in lines] == [
+        ("Courriels refusés", "1"),
+        ("Courriels à l’adresse incertaine", "2"),
+        ("Courriels retenus\u202f: peut-être envoyés avant la restauration", "3"),
+    ]
+    for address, _, n in lines:
+        assert officer.get(address.replace("&amp;", "&")).text.count('class="row-link"') == int(n)
+
+
+def test_an_email_that_was_sent_again_no_longer_waits(officer, world):
+    held = email(status="held")
+    world.emails = [held, email(resend_of=held["id"])]
+
+    assert "Rien n’attend" in text_of(officer.get("/console/").text)
+    assert officer.get("/console/emails/?status=held").text.count('class="row-link"') == 1
+
+
+def test_the_filter_offers_every_status_in_the_words_of_the_list(officer, world):
+    for status in STATUSES:
+        world.emails = [email(status=status)]
+        page = officer.get(f"/console/emails/?status={status}").text
+
+        (offered,) = re.findall(r'<option value="\w+" selected>([^<]+)</option>', page)
+        (shown,) = re.findall(r'<span class="badge[^"]*">([^<]+)</span>', page)
+        assert offered.strip() == shown.strip() != status
