@@ -72,6 +72,18 @@ class PersonShown(PersonFound):
     changed_at = fields.AwareDateTime()
 
 
+class PersonWritten(Schema):
+    """What who writes a record is answered: its names and version. To read the rest is another right."""
+
+    id = fields.UUID()
+    given_name = fields.String(attribute="first_name")
+    family_name = fields.String()
+    birth_name = fields.String(allow_none=True)
+    civil_given_name = fields.String(attribute="given_name")
+    preferred_name = fields.String(allow_none=True)
+    version = fields.Integer()
+
+
 class PeopleQuery(PageQuery):
     q = fields.String(load_default="", validate=validate.Length(max=100))
     class_year = QueryInteger(load_default=None, validate=validate.Range(1900, 2100))
@@ -157,7 +169,7 @@ def show(person_id):
 @routes.post("", allow="people.manage")
 @routes.arguments(PersonWish)
 @routes.arguments(IdempotencyKey, location="headers")
-@routes.response(201, PersonShown)
+@routes.response(201, PersonWritten)
 def create(wish, header):
     """Write down a person whom no file brought."""
     with Transaction() as session, _school_id_free():
@@ -169,7 +181,7 @@ def create(wish, header):
 
 @routes.patch("/<uuid:person_id>", allow="people.manage")
 @routes.arguments(PersonChange)
-@routes.response(200, PersonShown)
+@routes.response(200, PersonWritten)
 def update(wish, person_id):
     """Correct a person's record."""
     with Transaction() as session:

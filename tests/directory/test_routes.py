@@ -2,6 +2,7 @@
 
 import io
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -102,6 +103,23 @@ def test_an_erased_person_leaves_no_value_in_the_trail(client, officer, zoe):
         assert verdict.bad_number is None
 
 
+def test_who_may_change_people_is_not_shown_what_only_readers_see(client, told, zoe):
+    _, headers = signed_in(told, "people.manage")
+    key = {**headers, "Idempotency-Key": "written-1"}
+    held = {"id", "given_name", "family_name", "birth_name", "civil_given_name", "preferred_name", "version"}
+
+    answers = [
+        client.patch(f"{BASE}/people/{zoe}", json={}, headers=headers),
+        client.patch(f"{BASE}/people/{zoe}", json={"born_on": "1985-02-03"}, headers=headers),
+        client.post(f"{BASE}/people", json={**PERSON, "born_on": "1985-02-03"}, headers=key),
+        client.post(f"{BASE}/people", json={**PERSON, "born_on": "1985-02-03"}, headers=key),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 201, 201]
+    assert [set(answer.json) for answer in answers] == [held] * 4
+    assert client.get(f"{BASE}/people/{zoe}", headers=headers).status_code == 403
+
+
 def test_the_first_name_that_is_shown_is_the_one_that_is_changed(client, officer, zoe):
     headers = officer("people.manage")
     client.patch(f"{BASE}/people/{zoe}", json={"preferred_name": "Camille"}, headers=headers)
@@ -130,7 +148,9 @@ def test_a_person_is_written_down_by_hand(client, officer):
 
     assert (made.status_code, again.status_code) == (201, 201)
     assert made.json == again.json
-    assert [email["address"] for email in made.json["emails"]] == ["z@example.org"]
+    with Transaction() as session:
+        written = people.read(session, UUID(made.json["id"]))
+        assert [email.address for email in written.emails] == ["z@example.org"]
     assert made.json["version"] == 1
     assert (other.status_code, other.json["code"]) == (422, "key_reused")
     assert (taken.status_code, taken.json["code"]) == (409, "school_id_taken")
