@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from services.directory import cards, contacts, import_runs, people, settings, trail
+from services.directory import accounts, cards, contacts, import_runs, people, settings, trail
 from services.directory.models import Person, Transaction
 from shared import audit
 from tests.directory.conftest import NOW, said, signed_in
@@ -436,6 +436,29 @@ def test_rights_are_given_over_http_by_who_holds_them(client, told, zoe):
 def test_nobody_closes_an_account_that_may_do_more_than_they(client, told, zoe):
     _, headers = signed_in(told, "rights.manage")
     _, hers = signed_in(told, "giving.refund", person_id=zoe)
+def test_the_token_of_a_closed_account_changes_nobody_and_no_password(client, told, zoe):
+    officer, headers = signed_in(told, "people.manage")
+    with Transaction() as session:
+        account = accounts.of_person(session, officer)
+        accounts.close(session, account.id, by=None, at=NOW)
+    password = {"password": "a whole new password", "current_password": "x"}
+
+    answers = [
+        client.post(f"{BASE}/people/{zoe}/erasures", json={"reason": "spite"}, headers=headers),
+        client.post(f"{BASE}/people/{zoe}/emails", json={"address": "x@example.org"}, headers=headers),
+        client.patch(f"{BASE}/people/{zoe}", json={"family_name": "X"}, headers=headers),
+        client.put(f"{BASE}/accounts/me/password", json=password, headers=headers),
+        client.post(f"{BASE}/accounts/me/authenticator", json={"password": "x"}, headers=headers),
+        client.post(
+            f"{BASE}/accounts/me/authenticator/confirmations", json={"code": "000000"}, headers=headers
+        ),
+    ]
+
+    assert [(answer.status_code, answer.json["code"]) for answer in answers] == [(401, "session_ended")] * 6
+    with Transaction() as session:
+        assert people.read(session, zoe).version == 1
+
+
     listed = client.get(f"{BASE}/accounts", headers=headers).json["items"]
     account = next(each["id"] for each in listed if each["person_id"] == str(zoe))
 
