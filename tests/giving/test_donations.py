@@ -169,6 +169,19 @@ def test_repeats_of_one_wish_are_not_taken_for_card_testing(school):
 
     answers = [post(school, wish(campaign_id), key=key).status_code for _ in range(30)]
 
+def test_a_repeat_opens_no_new_page_when_the_campaign_has_ended(school):
+    campaign_id, key = world.campaign(), str(uuid4())
+    post(school, wish(campaign_id), key=key)
+    with Transaction() as session:
+        session.execute(text("update checkouts set expires_at = now() - interval '1 minute'"))
+    end(campaign_id)
+
+    again = post(school, wish(campaign_id), key=key)
+
+    assert (again.status_code, again.json["code"]) == (409, "campaign_not_live")
+    assert count("checkouts") == 1
+
+
     assert set(answers) == {201}
 
 

@@ -245,7 +245,7 @@ def begin(wish, *, key):
         try:
             return clients.giving().post("/donations", wish, key=key, timeout_s=OPENING_CHECKOUT_S)
         except clients.Problem as problem:
-            if problem.status != 409 or not left:
+            if problem.code != "still_working" or not left:
                 raise
             time.sleep(min(1.0, problem.retry_after_s or 0.5))
 
