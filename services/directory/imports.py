@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 from services.directory import enrolments, import_runs, refusals, sheets, trail
 from services.directory.models import Import, ImportRow, Transaction
 from services.directory.models.imports import OUTCOMES
-from services.directory.names import Name
 from services.directory.rows import RowRefused, understand
 from shared.auth import caller
 from shared.clock import now
 from shared.db import lock, uuid7
 from shared.errors import NotFound
 from shared.http import Blueprint, IdempotencyKey
+from shared.names import Name
 from shared.once import once
 from shared.pages import PageQuery, page, paged
 

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from services.directory import cards, searches, trail
 from services.directory.models import LOCALES, Degree, Email, Person, Transaction, allowed
-from services.directory.names import Name
 from shared.auth import caller
 from shared.clock import now
 from shared.db import uuid7
 from shared.errors import Conflict, NotFound
 from shared.http import Blueprint, IdempotencyKey
+from shared.names import Name, PersonName
 from shared.once import once
 from shared.pages import PageQuery, QueryInteger, page, paged
 
@@ -92,16 +92,16 @@ class PeopleQuery(PageQuery):
 class OwnChange(Schema):
     """What a person changes themselves."""
 
-    preferred_name = Name(allow_none=True)
+    preferred_name = PersonName(allow_none=True)
     city = Name(allow_none=True)
     locale = fields.String(validate=validate.OneOf(LOCALES))
 
 
 class PersonChange(OwnChange):
-    given_name = Name(metadata={"description": "the first name to call them by"})
-    civil_given_name = Name(metadata={"description": "the one of their papers, for tax receipts"})
-    family_name = Name()
-    birth_name = Name(allow_none=True)
+    given_name = PersonName(metadata={"description": "the first name to call them by"})
+    civil_given_name = PersonName(metadata={"description": "the one of their papers, for tax receipts"})
+    family_name = PersonName()
+    birth_name = PersonName(allow_none=True)
     born_on = fields.Date(allow_none=True)
     school_id = Name(allow_none=True, most=64)
     degrees = fields.List(fields.Nested(DegreeShown), validate=validate.Length(max=20))
@@ -112,8 +112,8 @@ class PersonWish(PersonChange):
     class Meta:
         exclude = ("civil_given_name",)
 
-    given_name = Name(required=True)
-    family_name = Name(required=True)
+    given_name = PersonName(required=True)
+    family_name = PersonName(required=True)
     emails = fields.List(fields.Email(validate=validate.Length(max=254)), validate=validate.Length(max=10))
 
 

@@ -133,6 +133,21 @@ def test_a_name_with_a_web_address_is_refused_beside_its_field(browser, world, l
     assert wishes(world) == []
 
 
+@pytest.mark.parametrize("name", ["\u200b", "Ann\u202eeirA"])
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("fr", "ne peut pas être"), ("en", "This last name cannot be used as it is written")],
+)
+def test_a_name_that_shows_nothing_or_turns_the_rest_is_refused_beside_its_field(
+    browser, world, name, language, said
+):
+    browser.headers["Accept-Language"] = language
+    page = browser.corrected(PAGE, {**GUEST, "family_name": name})
+
+    assert re.search(rf'id="family_name-wrong">[^<]*{said}', page.text)
+    assert wishes(world) == []
+
+
 def test_a_typed_amount_wins_over_a_button(browser, world):
     browser.post(PAGE, {**GUEST, "other": "37,50"})
 
