@@ -150,7 +150,9 @@ def test_a_name_that_shows_nothing_or_turns_the_rest_is_refused_beside_its_field
     assert wishes(world) == []
 
 
-@pytest.mark.parametrize("cookie", ["x", "..", "a.b.c.d.e", "eyJhbGciOiJkaXIiLCJlbmMiOnt9fQ....", "é", "5" * 3000])
+@pytest.mark.parametrize(
+    "cookie", ["x", "..", "a.b.c.d.e", "eyJhbGciOiJkaXIiLCJlbmMiOnt9fQ....", "é", "5" * 3000]
+)
 def test_a_damaged_cookie_of_a_form_is_as_good_as_none(browser, cookie):
     browser.client.set_cookie("__Host-form", cookie, domain="127.0.0.1", secure=True)
 
