@@ -526,3 +526,14 @@ def test_the_trail_knows_rows_of_every_kind():
             session.scalar(text("select subject_kind from audit_entries order by number desc limit 1"))
             == "person"
         )
+
+
+def test_files_are_checked_sixty_times_an_hour_at_most(client, officer):
+    headers = officer("people.import")
+
+    def send(number):
+        file = {"file": (io.BytesIO(b"nothing"), "people.csv")}
+        key = {"Idempotency-Key": f"file-number-{number}"}
+        return client.post(f"{BASE}/imports", data=file, headers=headers | key).status_code
+
+    assert [send(number) for number in range(61)] == [422] * 60 + [429]
