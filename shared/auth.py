@@ -133,11 +133,16 @@ def require(allow: str) -> None:
 
 def require_live(who: Caller, right: str) -> None:
     """Ask the directory now whether `who` still has `right`; no answer means no."""
+    if right not in require_session(who):
+        raise RightMissing
+
+
+def require_session(who: Caller) -> frozenset[str]:
+    """What `who` may do at this moment; SessionEnded when their token outlived its session."""
     rights = current.service().doorkeeper.live_rights(who)
     if rights is None:
         raise SessionEnded
-    if right not in rights:
-        raise RightMissing
+    return rights
 
 
 def _only_from_inside() -> None:

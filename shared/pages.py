@@ -56,12 +56,14 @@ def page(
     """
     single = len(statement.column_descriptions) == 1
     columns = [_column(each) for each in keys]
+    order = _order(keys)
     if after is not None:
-        statement = statement.where(_beyond(keys, _typed(read_cursor(after, link_key), columns)))
+        told = read_cursor(after, link_key, order=order)
+        statement = statement.where(_beyond(keys, _typed(told, columns)))
     ordered = statement.add_columns(*columns).order_by(*keys).limit(limit + 1)
     rows = session.execute(ordered).all()
     kept, more = rows[:limit], len(rows) > limit
-    cursor = write_cursor(kept[-1][-len(columns) :], link_key) if more else None
+    cursor = write_cursor(kept[-1][-len(columns) :], link_key, order=order) if more else None
     return {"items": [row[0] if single else row for row in kept], "next": cursor}
 
 
@@ -99,19 +101,25 @@ def _literal(column: ColumnElement[Any], value: Any) -> Any:
     return literal(value, column.type)
 
 
-def _scope() -> str:
-    return f"page:{request.url_rule.rule}" if has_request_context() and request.url_rule else "page"
+def _order(keys: Sequence[Any]) -> str:
+    """What a cursor of this order is told apart by: one of another order says where other columns are."""
+    return ",".join(f"{'-' if _descends(key) else ''}{_column(key)}" for key in keys)
 
 
-def write_cursor(values: Sequence[Any], link_key: str | None = None) -> str:
-    """An opaque cursor for the list that the current request reads."""
+def _scope(order: str) -> str:
+    rule = request.url_rule.rule if has_request_context() and request.url_rule else ""
+    return f"page:{rule}:{order}"
+
+
+def write_cursor(values: Sequence[Any], link_key: str | None = None, *, order: str = "") -> str:
+    """An opaque cursor for the list that the current request reads, in this order."""
     texts = [_text(each) for each in values]
-    return links.sign_content(_scope(), json.dumps(texts, separators=(",", ":")).encode(), key=link_key)
+    return links.sign_content(_scope(order), json.dumps(texts, separators=(",", ":")).encode(), key=link_key)
 
 
-def read_cursor(text: str, link_key: str | None = None) -> list[Any]:
-    """The texts and numbers in a cursor of this same list; FieldsRefused for any other text."""
-    content = links.verify_content(_scope(), text, key=link_key)
+def read_cursor(text: str, link_key: str | None = None, *, order: str = "") -> list[Any]:
+    """The texts and numbers in a cursor of this same list and order; FieldsRefused for any other text."""
+    content = links.verify_content(_scope(order), text, key=link_key)
     if content is None:
         raise FieldsRefused({"after": ["Not a cursor of this list."]})
     values: list[Any] = json.loads(content)
@@ -121,7 +129,7 @@ def read_cursor(text: str, link_key: str | None = None) -> list[Any]:
 def _typed(values: list[Any], columns: Sequence[ColumnElement[Any]]) -> list[Any]:
     try:
         return [_value(each, column) for each, column in zip(values, columns, strict=True)]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, AttributeError, ArithmeticError):
         raise FieldsRefused({"after": ["Not a cursor of this list."]}) from None
 
 

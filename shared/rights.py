@@ -24,6 +24,7 @@ LIVE = frozenset(
     {
         "giving.refund",
         "receipts.issue",
+        "people.manage",
         "people.import",
         "people.export",
         "mailings.send",

@@ -135,7 +135,8 @@ def end(answer):
         except (clients.ServiceDown, clients.Problem):
             log.warning("sign-out was not confirmed by the directory")
         current_app.extensions["tokens"].forget(secret)
-    answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="Lax", path="/")
+    for cookie in (COOKIE, "__Host-gifts"):
+        answer.delete_cookie(cookie, secure=True, httponly=True, samesite="Lax", path="/")
     return answer
 
 

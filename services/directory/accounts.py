@@ -11,7 +11,7 @@ from services.directory import cards, contacts, passwords, trail
 from services.directory.models import Account, Grant, Person, SignInSession, Transaction, database
 from services.directory.models.sessions import LINK_LIVES
 from shared import limits
-from shared.auth import caller
+from shared.auth import caller, require_session
 from shared.clock import now
 from shared.db import lock
 from shared.errors import Conflict, Forbidden, NotFound
@@ -130,6 +130,7 @@ def enable(account_id):
 @routes.response(204)
 def change_my_password(wish):
     """Set or change the caller's password; their other sessions end."""
+    require_session(caller())
     limits.limit(database.engine, "password", str(caller().person_id), most=10, per_s=900)
     with Transaction() as session:
         account = of_person(session, caller().person_id)

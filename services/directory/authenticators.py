@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from services.directory import accounts, passwords, settings, trail
 from services.directory.models import Account, RecoveryCode, SignInSession, Transaction, database
 from shared import limits
-from shared.auth import caller
+from shared.auth import caller, require_session
 from shared.clock import now
 from shared.db import lock
 from shared.errors import Conflict, NotFound, Refused
@@ -68,6 +68,7 @@ def create(wish):
 
     The password is asked for again, so that a session left open or stolen cannot open staff rights.
     """
+    require_session(caller())
     limits.limit(database.engine, "password", str(caller().person_id), most=10, per_s=900)
     with Transaction() as session:
         account = accounts.of_person(session, caller().person_id)
@@ -84,6 +85,7 @@ def create(wish):
 @routes.response(201, CodesShown)
 def confirm_mine(wish):
     """Prove that the authenticator works; this session counts as signed in with it from now on."""
+    require_session(caller())
     limits.limit(database.engine, "authenticator", str(caller().person_id), most=10, per_s=900)
     with Transaction() as session:
         account = accounts.of_person(session, caller().person_id)

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from services.directory import cards, trail
 from services.directory.models import CHANNELS, PURPOSES, Consent, Person, Transaction
-from services.directory.names import Name
 from shared.auth import caller
 from shared.clock import now
 from shared.http import Blueprint
+from shared.names import Name
 
 routes = Blueprint("consents", __name__, url_prefix="/api/v1/directory/people")
 

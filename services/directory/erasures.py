@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from services.directory import cards, trail
 from services.directory.models import Account, ImportRow, Person, SignInLink, Transaction
-from services.directory.names import Name
 from shared import audit
 from shared.auth import caller
 from shared.clock import now
 from shared.db import uuid7
 from shared.errors import Conflict
 from shared.http import Blueprint
+from shared.names import Name
 
 routes = Blueprint("erasures", __name__, url_prefix="/api/v1/directory/people")
 

@@ -15,15 +15,16 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from services.directory import enrolments, import_runs, refusals, sheets, trail
-from services.directory.models import Import, ImportRow, Transaction
+from services.directory.models import Import, ImportRow, Transaction, database
 from services.directory.models.imports import OUTCOMES
-from services.directory.names import Name
 from services.directory.rows import RowRefused, understand
 from shared.auth import caller
 from shared.clock import now
 from shared.db import lock, uuid7
 from shared.errors import NotFound
 from shared.http import Blueprint, IdempotencyKey
+from shared.limits import limit
+from shared.names import Name
 from shared.once import once
 from shared.pages import PageQuery, page, paged
 
@@ -31,6 +32,7 @@ routes = Blueprint("imports", __name__, url_prefix="/api/v1/directory/imports")
 
 CHECKED_AT_ONCE = 1000
 CELL_SHOWN = 2000
+CHECKS_AN_HOUR = 60
 FILE_MAX = 32 * 1024 * 1024
 
 
@@ -87,6 +89,7 @@ class ImportWhole(ImportShown):
 @routes.response(201, ImportWhole)
 def create(files, form, header):
     """Check a file. Nothing is written about anybody until it is confirmed."""
+    limit(database.engine, "import", str(caller().person_id), most=CHECKS_AN_HOUR, per_s=3600)
     file, at = files["file"], now()
     wish = {"filename": _named(file.filename or ""), "content": _digest(file.stream), **form}
     sheet = sheets.open_sheet(file.stream)

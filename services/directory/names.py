@@ -1,31 +1,9 @@
-"""Names as people write them: what a field may hold, and what a registrar's file made of it."""
+"""Names as a registrar's file wrote them: how they are read, compared, and found damaged."""
 
 import re
 import unicodedata
 
-from marshmallow import ValidationError, fields, validate
-
-LENGTH_MAX = 100
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufffd\ufffe\uffff]")
 _WORD = re.compile(r"[^\s'’-]+")
-
-
-class Name(fields.String):
-    """A line of text about a person: composed letters (NFC), single spaces, no control characters."""
-
-    def __init__(self, *, most: int = LENGTH_MAX, **options: object) -> None:
-        super().__init__(validate=validate.Length(min=1, max=most), **options)  # type: ignore[arg-type]
-
-    def _deserialize(self, value, attr, data, **rest):
-        text = super()._deserialize(value, attr, data, **rest)
-        if _FORBIDDEN.search(text):
-            raise ValidationError("Control characters are not part of a name.")
-        return tidy(text)
-
-
-def tidy(text: str) -> str:
-    """Letters composed (NFC), every run of white space one space."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def in_letters(name: str, *, like: str = "") -> str:

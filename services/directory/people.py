@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from services.directory import cards, searches, trail
 from services.directory.models import LOCALES, Degree, Email, Person, Transaction, allowed
-from services.directory.names import Name
 from shared.auth import caller
 from shared.clock import now
 from shared.db import uuid7
 from shared.errors import Conflict, NotFound
 from shared.http import Blueprint, IdempotencyKey
+from shared.names import Name, PersonName
 from shared.once import once
 from shared.pages import PageQuery, QueryInteger, page, paged
 
@@ -72,6 +72,18 @@ class PersonShown(PersonFound):
     changed_at = fields.AwareDateTime()
 
 
+class PersonWritten(Schema):
+    """What who writes a record is answered: its names and version. To read the rest is another right."""
+
+    id = fields.UUID()
+    given_name = fields.String(attribute="first_name")
+    family_name = fields.String()
+    birth_name = fields.String(allow_none=True)
+    civil_given_name = fields.String(attribute="given_name")
+    preferred_name = fields.String(allow_none=True)
+    version = fields.Integer()
+
+
 class PeopleQuery(PageQuery):
     q = fields.String(load_default="", validate=validate.Length(max=100))
     class_year = QueryInteger(load_default=None, validate=validate.Range(1900, 2100))
@@ -80,16 +92,16 @@ class PeopleQuery(PageQuery):
 class OwnChange(Schema):
     """What a person changes themselves."""
 
-    preferred_name = Name(allow_none=True)
+    preferred_name = PersonName(allow_none=True)
     city = Name(allow_none=True)
     locale = fields.String(validate=validate.OneOf(LOCALES))
 
 
 class PersonChange(OwnChange):
-    given_name = Name(metadata={"description": "the first name to call them by"})
-    civil_given_name = Name(metadata={"description": "the one of their papers, for tax receipts"})
-    family_name = Name()
-    birth_name = Name(allow_none=True)
+    given_name = PersonName(metadata={"description": "the first name to call them by"})
+    civil_given_name = PersonName(metadata={"description": "the one of their papers, for tax receipts"})
+    family_name = PersonName()
+    birth_name = PersonName(allow_none=True)
     born_on = fields.Date(allow_none=True)
     school_id = Name(allow_none=True, most=64)
     degrees = fields.List(fields.Nested(DegreeShown), validate=validate.Length(max=20))
@@ -100,8 +112,8 @@ class PersonWish(PersonChange):
     class Meta:
         exclude = ("civil_given_name",)
 
-    given_name = Name(required=True)
-    family_name = Name(required=True)
+    given_name = PersonName(required=True)
+    family_name = PersonName(required=True)
     emails = fields.List(fields.Email(validate=validate.Length(max=254)), validate=validate.Length(max=10))
 
 
@@ -157,7 +169,7 @@ def show(person_id):
 @routes.post("", allow="people.manage")
 @routes.arguments(PersonWish)
 @routes.arguments(IdempotencyKey, location="headers")
-@routes.response(201, PersonShown)
+@routes.response(201, PersonWritten)
 def create(wish, header):
     """Write down a person whom no file brought."""
     with Transaction() as session, _school_id_free():
@@ -169,7 +181,7 @@ def create(wish, header):
 
 @routes.patch("/<uuid:person_id>", allow="people.manage")
 @routes.arguments(PersonChange)
-@routes.response(200, PersonShown)
+@routes.response(200, PersonWritten)
 def update(wish, person_id):
     """Correct a person's record."""
     with Transaction() as session:

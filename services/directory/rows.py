@@ -7,8 +7,9 @@ from typing import Any
 from email_validator import EmailNotValidError, validate_email
 
 from services.directory.models import LOCALES
-from services.directory.names import LENGTH_MAX, in_letters, is_garbled, tidy
+from services.directory.names import in_letters, is_garbled
 from shared.bodies import holds_card_number
+from shared.names import LENGTH_MAX, tidy
 from shared.spreadsheets import FORMULA
 
 YEARS_AHEAD = 8

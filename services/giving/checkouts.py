@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from services.giving import gifts
+from services.giving.clock import today
 from services.giving.models import Campaign, Checkout, Donation, Transaction
 from services.giving.settings import current
 from shared import links
@@ -23,20 +24,24 @@ LONGEST = timedelta(hours=25)
 
 
 def open_for(session: Session, donation: Donation, *, at: datetime) -> Checkout:
-    """The donation's open checkout; a new one when there is none, or when its page's time is over."""
+    """The donation's open checkout; a new one when there is none, or when its page's time is over.
+
+    CampaignNotLive instead of a new one when the campaign takes gifts no more.
+    """
     donation.check_payable()
     waiting = select(Checkout).where(Checkout.donation_id == donation.id, Checkout.closed_at.is_(None))
     checkout = session.execute(waiting.with_for_update()).scalar_one_or_none()
     if checkout is not None and not (checkout.expires_at and checkout.expires_at <= at):
         return checkout
+    campaign = session.execute(
+        select(Campaign).where(Campaign.id == donation.campaign_id).options(joinedload(Campaign.entity))
+    ).scalar_one()
+    campaign.check_open(today(at))
     if checkout is not None:
         _close(checkout, "expired", at=at)
         session.flush()
-    slug = session.execute(
-        select(Campaign).where(Campaign.id == donation.campaign_id).options(joinedload(Campaign.entity))
-    ).scalar_one()
     made = Checkout(
-        donation_id=donation.id, account=current().account_of(slug.entity.slug).account, created_at=at
+        donation_id=donation.id, account=current().account_of(campaign.entity.slug).account, created_at=at
     )
     session.add(made)
     session.flush()

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, fields, validate
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -25,7 +25,7 @@ from shared.errors import NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey
 from shared.limits import limit, network
 from shared.money import Minor
-from shared.names import holds_address
+from shared.names import PersonName
 from shared.once import once
 
 routes = Blueprint("donations", __name__, url_prefix="/api/v1/giving/donations")
@@ -37,20 +37,14 @@ class CurrencyNotTaken(Refused):
     """This campaign takes gifts in another currency."""
 
 
-def a_name(written: str) -> None:
-    """A name is no place for a link: it stands in the email that thanks."""
-    if holds_address(written):
-        raise ValidationError("Holds a web address; write the name alone.")
-
-
 class DonationWish(Schema):
     """A gift to begin. Who is signed in may leave name and address out."""
 
     campaign_id = fields.UUID(required=True)
     amount_minor = Minor(required=True, validate=validate.Range(AMOUNT_MIN_MINOR, AMOUNT_MAX_MINOR))
     currency = fields.String(load_default="EUR", validate=validate.OneOf(["EUR"]))
-    given_name = fields.String(validate=[validate.Length(1, 100), a_name])
-    family_name = fields.String(validate=[validate.Length(1, 100), a_name])
+    given_name = PersonName()
+    family_name = PersonName()
     email = fields.Email(validate=validate.Length(max=254))
     locale = fields.String(load_default="fr", validate=validate.OneOf(["fr", "en"]))
     message = fields.String(validate=validate.Length(max=1000))

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from services.notify import deliveries, emails, paths, subscriptions, timelines, waits
+from services.notify import deliveries, emails, paths, resends, subscriptions, timelines, waits
 from services.notify.models import database
 from services.notify.settings import NotifySettings, load, use
 from shared.service import create_service
@@ -12,7 +12,12 @@ def create_app(settings: NotifySettings | None = None) -> Flask:
     """notify over HTTP."""
     told = use(settings) if settings else load()
     database.connect(told.database_url, pool_size=told.database_pool_size)
-    blueprints = [emails.routes, subscriptions.routes, deliveries.routes, timelines.routes]
+    nouns = (emails, resends, subscriptions, deliveries, timelines)
     return create_service(
-        "notify", told, database=database, blueprints=blueprints, steps=paths.steps, waits=waits.oldest
+        "notify",
+        told,
+        database=database,
+        blueprints=[noun.routes for noun in nouns],
+        steps=paths.steps,
+        waits=waits.oldest,
     )

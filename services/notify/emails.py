@@ -1,4 +1,4 @@
-"""Emails: the mailbox that staff read, the queue, and sending one again."""
+"""Emails: the mailbox that staff read, and the queue."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,19 +6,16 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
-from services.notify import addresses, parties, templates
+from services.notify import parties, templates
 from services.notify.addresses import Destination
-from services.notify.models import Email, EmailCannotBeResent, Transaction
+from services.notify.models import Email, Transaction
 from services.notify.models.email import STALE_AFTER
-from services.notify.settings import NotifySettings, current
-from shared import audit
-from shared.auth import caller
-from shared.clock import now
-from shared.db import lock, uuid7
+from services.notify.settings import NotifySettings
+from shared.db import uuid7
 from shared.errors import NotFound
 from shared.http import Blueprint
 from shared.messages import MASK, Message
@@ -96,19 +93,6 @@ def show(email_id):
         email = session.get(Email, email_id)
         if email is None:
             raise NotFound
-        return email
-
-
-@routes.post("/<uuid:email_id>/resends", allow="mailings.send")
-@routes.response(201, EmailShown)
-def create_resend(email_id):
-    """Send it once more; while a repeat is on its way, that one is answered."""
-    by, at = caller().person_id, now()
-    with Transaction() as session:
-        email = resend(session, email_id, by=by, at=at, settings=current())
-        audit.record(
-            session, by=by, action="email.resent", subject=("email", email_id), at=at, right="mailings.send"
-        )
         return email
 
 
@@ -215,52 +199,3 @@ def header_id(
     """
     name = uuid5(message_id, f"{template}/{party_id}/{copy}")
     return f"<{name}@{settings.email_from.rpartition('@')[2].rstrip('>')}>"
-
-
-def resend(session: Session, email_id: UUID, *, by: UUID, at: datetime, settings: NotifySettings) -> Email:
-    """A new email with the same words, to the address known today; EmailCannotBeResent says why not."""
-    first = lock(session, Email, email_id)
-    if first.resend_of is not None:
-        first = lock(session, Email, first.resend_of)
-    waiting = select(Email).where(Email.resend_of == first.id, Email.status.in_(("queued", "sending")))
-    if (on_its_way := session.execute(waiting).scalars().first()) is not None:
-        return on_its_way
-    first.refuse_copy(at=at)
-    to = _today(session, first)
-    if to.withheld is not None:
-        raise EmailCannotBeResent(f"There is no address to send it to: {to.reason}.")
-    copies = select(func.max(Email.copy)).where(
-        Email.message_id == first.message_id,
-        Email.template == first.template,
-        Email.party_id == first.party_id,
-    )
-    number = session.execute(copies).scalar_one() + 1
-    same = (
-        "message_id template party_id correlation_id locale to_name typed subject html text facts"
-        " secrets secrets_until useful_until priority occurred_at"
-    )
-    email = Email(
-        **{name: getattr(first, name) for name in same.split()},
-        id=uuid7(),
-        copy=number,
-        resend_of=first.id,
-        to_address=to.address,
-        status="queued",
-        header_id=header_id(first.message_id, first.template, first.party_id, copy=number, settings=settings),
-        created_at=at,
-        next_attempt_at=at,
-        asked_by=by,
-    )
-    session.add(email)
-    session.flush()
-    return email
-
-
-def _today(session: Session, email: Email) -> Destination:
-    """Where a repeat goes: the typed address again, else the one known today, else the one used then."""
-    today = addresses.choose(session, contact=None, person_id=email.party_id)
-    if today.withheld == "suppressed":
-        return today
-    if email.to_address and (email.typed or today.withheld):
-        return Destination(email.to_address)
-    return today

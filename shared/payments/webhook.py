@@ -10,6 +10,8 @@ from shared.errors import DomainError
 
 BYTES_MAX = 256 * 1024
 TOLERANCE_S = 300
+LATEST = 253402300799
+"""The last second of the year 9999, in seconds since 1970: no later moment can be kept."""
 
 SIGNATURE = re.compile(r"t=(?P<at>[0-9]{1,12})(?:,[a-z0-9]{1,16}=[0-9A-Za-z_-]{1,256}){1,16}")
 
@@ -94,6 +96,8 @@ def _check_shape(event: dict[str, Any], live: bool | None) -> None:
         raise _bad("no id or type")
     if type(event.get("created")) is not int or type(event.get("livemode")) is not bool:
         raise _bad("no created or livemode")
+    if not 0 <= event["created"] <= LATEST:
+        raise _bad("impossible created")
     if not isinstance(event.get("data"), dict) or not isinstance(event["data"].get("object"), dict):
         raise _bad("no object")
     if live is not None and event["livemode"] is not live:

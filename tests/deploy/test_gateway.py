@@ -370,18 +370,63 @@ def test_control_without_the_gateway_a_slow_sender_holds_the_part(demo: Gateway)
     sender.close()
 
 
+def begin(port: int, path: str, *, size: int, sent: int, headers: str = "") -> socket.socket:
+    """Begin a post that says how large its body is, and send a part of it."""
+    sender = socket.create_connection(("127.0.0.1", port), timeout=5)
+    sender.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n{headers}\r\n".encode())
+    sender.sendall(b"x" * sent)
+    return sender
+
+
+IMPORTS = "/api/v1/directory/imports"
+
+
+def test_an_unsigned_import_is_refused_before_its_body_is_read(demo: Gateway) -> None:
+    sender = begin(int(demo.url.rpartition(":")[2]), IMPORTS, size=25_000_000, sent=600_000)
+
+    answer = sender.makefile("rb").readline()
+
+    assert answer.split()[1] == b"401"
+    sender.close()
+    told = httpx.post(demo.url + IMPORTS, content=b"x")
+    assert (told.status_code, told.json()["code"]) == (401, "sign_in_required")
+    assert told.headers["Content-Type"] == "application/problem+json"
+
+
+def test_the_gateway_keeps_a_small_part_of_an_import(demo: Gateway) -> None:
+    path = f"{IMPORTS}?held"
+    signed = "Authorization: Bearer x\r\n"
+    port = int(demo.url.rpartition(":")[2])
+    sender = begin(port, path, size=25_000_000, sent=3_000_000, headers=signed)
+    until = time.monotonic() + 10
+    while path not in Echo.begun and time.monotonic() < until:
+        time.sleep(0.02)
+
+    assert path in Echo.begun
+    sender.close()
+
+
+SIGNED = {"Authorization": "Bearer x"}
+AT_A_BROWSER = {"Cookie": "a=b; __Host-session=x"}
+
+
 @pytest.mark.parametrize(
-    ("path", "size", "taken"),
+    ("path", "size", "headers", "taken"),
     [
-        ("/webhooks/stripe/giving/foundation", 600 * 1024, False),
-        ("/sign-in", 600 * 1024, False),
-        ("/sign-in", 300 * 1024, True),
-        ("/console/imports/", 5 * 1024 * 1024, True),
-        ("/api/v1/directory/imports", 5 * 1024 * 1024, True),
-        ("/api/v1/directory/imports", 27 * 1024 * 1024, False),
+        ("/webhooks/stripe/giving/foundation", 600 * 1024, {}, False),
+        ("/sign-in", 600 * 1024, {}, False),
+        ("/sign-in", 300 * 1024, {}, True),
+        ("/console/imports/", 5 * 1024 * 1024, AT_A_BROWSER, True),
+        ("/console/imports/", 5 * 1024 * 1024, {"Cookie": "a=b"}, False),
+        ("/console/imports/", 300 * 1024, {}, True),
+        (IMPORTS, 5 * 1024 * 1024, SIGNED, True),
+        (IMPORTS, 5 * 1024 * 1024, {}, False),
+        (IMPORTS, 27 * 1024 * 1024, SIGNED, False),
     ],
 )
-def test_bodies_are_as_large_as_their_door(demo: Gateway, path: str, size: int, taken: bool) -> None:
-    answer = httpx.post(demo.url + path, content=b"x" * size, timeout=30)
+def test_bodies_are_as_large_as_their_door(
+    demo: Gateway, path: str, size: int, headers: dict[str, str], taken: bool
+) -> None:
+    answer = httpx.post(demo.url + path, content=b"x" * size, headers=headers, timeout=30)
 
     assert (answer.status_code == 204) is taken

@@ -2,11 +2,12 @@
 
 import io
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
-from services.directory import cards, contacts, import_runs, people, settings, trail
+from services.directory import accounts, cards, contacts, import_runs, people, settings, trail
 from services.directory.models import Person, Transaction
 from shared import audit
 from tests.directory.conftest import NOW, said, signed_in
@@ -102,6 +103,23 @@ def test_an_erased_person_leaves_no_value_in_the_trail(client, officer, zoe):
         assert verdict.bad_number is None
 
 
+def test_who_may_change_people_is_not_shown_what_only_readers_see(client, told, zoe):
+    _, headers = signed_in(told, "people.manage")
+    key = {**headers, "Idempotency-Key": "written-1"}
+    held = {"id", "given_name", "family_name", "birth_name", "civil_given_name", "preferred_name", "version"}
+
+    answers = [
+        client.patch(f"{BASE}/people/{zoe}", json={}, headers=headers),
+        client.patch(f"{BASE}/people/{zoe}", json={"born_on": "1985-02-03"}, headers=headers),
+        client.post(f"{BASE}/people", json={**PERSON, "born_on": "1985-02-03"}, headers=key),
+        client.post(f"{BASE}/people", json={**PERSON, "born_on": "1985-02-03"}, headers=key),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 201, 201]
+    assert [set(answer.json) for answer in answers] == [held] * 4
+    assert client.get(f"{BASE}/people/{zoe}", headers=headers).status_code == 403
+
+
 def test_the_first_name_that_is_shown_is_the_one_that_is_changed(client, officer, zoe):
     headers = officer("people.manage")
     client.patch(f"{BASE}/people/{zoe}", json={"preferred_name": "Camille"}, headers=headers)
@@ -130,7 +148,9 @@ def test_a_person_is_written_down_by_hand(client, officer):
 
     assert (made.status_code, again.status_code) == (201, 201)
     assert made.json == again.json
-    assert [email["address"] for email in made.json["emails"]] == ["z@example.org"]
+    with Transaction() as session:
+        written = people.read(session, UUID(made.json["id"]))
+        assert [email.address for email in written.emails] == ["z@example.org"]
     assert made.json["version"] == 1
     assert (other.status_code, other.json["code"]) == (422, "key_reused")
     assert (taken.status_code, taken.json["code"]) == (409, "school_id_taken")
@@ -146,6 +166,9 @@ def test_a_person_is_written_down_by_hand(client, officer):
         {"given_name": "   "},
         {"given_name": None},
         {"given_name": "a\u0000b"},
+        {"given_name": "\u202eeirA"},
+        {"family_name": "\u200b"},
+        {"preferred_name": "see evil.support"},
         {"given_name": "a" * 101},
         {"family_name": "a\u0007b"},
         {"locale": "de"},
@@ -413,6 +436,29 @@ def test_rights_are_given_over_http_by_who_holds_them(client, told, zoe):
     assert client.get(f"{BASE}/tokens/current", headers=hers).json["active"] is False
 
 
+def test_the_token_of_a_closed_account_changes_nobody_and_no_password(client, told, zoe):
+    officer, headers = signed_in(told, "people.manage")
+    with Transaction() as session:
+        account = accounts.of_person(session, officer)
+        accounts.close(session, account.id, by=None, at=NOW)
+    password = {"password": "a whole new password", "current_password": "x"}
+
+    answers = [
+        client.post(f"{BASE}/people/{zoe}/erasures", json={"reason": "spite"}, headers=headers),
+        client.post(f"{BASE}/people/{zoe}/emails", json={"address": "x@example.org"}, headers=headers),
+        client.patch(f"{BASE}/people/{zoe}", json={"family_name": "X"}, headers=headers),
+        client.put(f"{BASE}/accounts/me/password", json=password, headers=headers),
+        client.post(f"{BASE}/accounts/me/authenticator", json={"password": "x"}, headers=headers),
+        client.post(
+            f"{BASE}/accounts/me/authenticator/confirmations", json={"code": "000000"}, headers=headers
+        ),
+    ]
+
+    assert [(answer.status_code, answer.json["code"]) for answer in answers] == [(401, "session_ended")] * 6
+    with Transaction() as session:
+        assert people.read(session, zoe).version == 1
+
+
 def test_nobody_closes_an_account_that_may_do_more_than_they(client, told, zoe):
     _, headers = signed_in(told, "rights.manage")
     _, hers = signed_in(told, "giving.refund", person_id=zoe)
@@ -480,3 +526,14 @@ def test_the_trail_knows_rows_of_every_kind():
             session.scalar(text("select subject_kind from audit_entries order by number desc limit 1"))
             == "person"
         )
+
+
+def test_files_are_checked_sixty_times_an_hour_at_most(client, officer):
+    headers = officer("people.import")
+
+    def send(number):
+        file = {"file": (io.BytesIO(b"nothing"), "people.csv")}
+        key = {"Idempotency-Key": f"file-number-{number}"}
+        return client.post(f"{BASE}/imports", data=file, headers=headers | key).status_code
+
+    assert [send(number) for number in range(61)] == [422] * 60 + [429]

@@ -94,6 +94,11 @@ def test_the_limits_themselves_are_taken(school, amount):
         {"email": None},
         {"family_name": None},
         {"given_name": "a\x00b"},
+        {"given_name": "Ann\r\nBcc: x"},
+        {"given_name": "\u202eeirA"},
+        {"family_name": "\u200b"},
+        {"family_name": " "},
+        {"family_name": "see evil.support"},
         {"given_name": "\ud800"},
         {"message": "ma carte : 4242 4242 4242 4242"},
         {"country": "France"},
@@ -164,6 +169,19 @@ def test_a_repeat_is_answered_from_the_row_even_when_the_campaign_has_ended(scho
     assert (again.status_code, again.json["id"]) == (201, first.json["id"])
     assert other.json["code"] == "key_reused"
     assert post(school, wish(campaign_id)).json["code"] == "campaign_not_live"
+
+
+def test_a_repeat_opens_no_new_page_when_the_campaign_has_ended(school):
+    campaign_id, key = world.campaign(), str(uuid4())
+    post(school, wish(campaign_id), key=key)
+    with Transaction() as session:
+        session.execute(text("update checkouts set expires_at = now() - interval '1 minute'"))
+    end(campaign_id)
+
+    again = post(school, wish(campaign_id), key=key)
+
+    assert (again.status_code, again.json["code"]) == (409, "campaign_not_live")
+    assert count("checkouts") == 1
 
 
 def test_repeats_of_one_wish_are_not_taken_for_card_testing(school):

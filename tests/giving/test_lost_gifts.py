@@ -102,3 +102,19 @@ def test_what_names_no_campaign_of_ours_is_said_and_changes_nothing(school):
     assert put_back() == ["not put back: the page names no campaign that is here"]
     with Transaction() as session:
         assert session.execute(select(Donation)).all() == []
+
+
+def test_a_page_that_breaks_us_keeps_no_other_out_of_the_books(school, monkeypatch):
+    first, second = paid_and_lost(school, world.campaign()), paid_and_lost(school, world.campaign())
+    made = lost_gifts._made
+
+    def broken(session, told, donation_id):
+        if donation_id == first:
+            raise ZeroDivisionError("somebody's address")
+        return made(session, told, donation_id)
+
+    monkeypatch.setattr(lost_gifts, "_made", broken)
+
+    assert sorted(put_back()) == ["applied", "not put back: ZeroDivisionError"]
+    with Transaction() as session:
+        assert [each.id for each in session.execute(select(Donation)).scalars()] == [second]

@@ -1,5 +1,6 @@
 """notify over HTTP: what staff and integrators read and do."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -33,6 +34,10 @@ def client(settings):
 @pytest.fixture
 def staff():
     return tokens.bearer(rights=STAFF)
+
+
+def key():
+    return {"Idempotency-Key": str(uuid4())}
 
 
 def _settle(settings, *messages):
@@ -90,14 +95,14 @@ def test_a_resend_is_a_new_email_once_while_it_is_on_its_way(client, staff, sett
         sendings.claim(session, at=NOW)
         sendings.conclude(session, first.id, attempt=1, outcome=Outcome(SENT, 250), at=NOW)
 
-    one = client.post(f"{API}/emails/{first.id}/resends", headers=staff)
-    two = client.post(f"{API}/emails/{first.id}/resends", headers=staff)
+    one = client.post(f"{API}/emails/{first.id}/resends", headers=staff | key())
+    two = client.post(f"{API}/emails/{first.id}/resends", headers=staff | key())
 
     assert one.status_code == 201 and one.json["id"] == two.json["id"] != str(first.id)
     assert (one.json["resend_of"], one.json["status"]) == (str(first.id), "queued")
-    assert one.json["header_id"] != first.header_id and one.json["html"] == first.html
     with Transaction() as session:
         copy = session.get_one(Email, UUID(one.json["id"]))
+        assert copy.header_id != first.header_id and copy.html == first.html
         sendings.claim(session, at=copy.created_at)
         sendings.conclude(session, copy.id, attempt=1, outcome=Outcome(SENT, 250), at=copy.created_at)
         told = session.execute(select(TimelineEntry.text_en).where(TimelineEntry.kind == "email_sent"))
@@ -134,15 +139,66 @@ def test_a_resend_goes_to_the_address_known_today_unless_it_was_typed(client, st
     with Transaction() as session:
         recipients.keep(session, facts.card(person_id, 2, email="new@example.org"), at=NOW)
 
-    resent = client.post(f"{API}/emails/{_the_email().id}/resends", headers=staff)
+    resent = client.post(f"{API}/emails/{_the_email().id}/resends", headers=staff | key())
 
-    assert resent.json["to_address"] == "new@example.org"
+    with Transaction() as session:
+        assert session.get_one(Email, UUID(resent.json["id"])).to_address == "new@example.org"
+
+
+def _sent(settings):
+    """The one email there is, sent."""
+    _settle(settings, facts.settled())
+    first = _the_email()
+    with Transaction() as session:
+        sendings.claim(session, at=NOW)
+        sendings.conclude(session, first.id, attempt=1, outcome=Outcome(SENT, 250), at=NOW)
+    return first
+
+
+def test_a_resend_asked_for_again_under_its_key_is_answered_and_not_sent_again(client, staff, settings):
+    first, told = _sent(settings), staff | key()
+    one = client.post(f"{API}/emails/{first.id}/resends", headers=told)
+    with Transaction() as session:
+        copy = session.get_one(Email, UUID(one.json["id"]))
+        sendings.claim(session, at=copy.created_at)
+        sendings.conclude(session, copy.id, attempt=1, outcome=Outcome(SENT, 250), at=copy.created_at)
+
+    again = client.post(f"{API}/emails/{first.id}/resends", headers=told)
+
+    assert (again.status_code, again.json["id"]) == (201, one.json["id"])
+    assert client.post(f"{API}/emails/{first.id}/resends", headers=staff).status_code == 400
+    with Transaction() as session:
+        assert len(session.execute(select(Email)).all()) == 2
+
+
+def test_fifty_identical_resends_at_once_are_one_email(client, staff, settings):
+    first, told = _sent(settings), staff | key()
+
+    def ask(_):
+        return client.application.test_client().post(f"{API}/emails/{first.id}/resends", headers=told)
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(ask, range(50)))
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json["id"] for answer in answers}) == 1
+    with Transaction() as session:
+        assert len(session.execute(select(Email)).all()) == 2
+
+
+def test_who_may_send_and_not_read_is_not_shown_what_an_email_says(client, settings):
+    first, sender = _sent(settings), tokens.bearer(rights=["mailings.send"])
+
+    resent = client.post(f"{API}/emails/{first.id}/resends", headers=sender | key())
+
+    assert set(resent.json) == {"id", "status", "subject", "resend_of"}
+    assert client.get(f"{API}/emails/{first.id}", headers=sender).status_code == 403
 
 
 def test_without_an_address_nothing_can_be_sent_again(client, staff, settings):
     _settle(settings, facts.settled(facts.contact(email="nobody")))
 
-    refused = client.post(f"{API}/emails/{_the_email().id}/resends", headers=staff)
+    refused = client.post(f"{API}/emails/{_the_email().id}/resends", headers=staff | key())
 
     assert (refused.status_code, refused.json["code"]) == (409, "email_cannot_be_resent")
 
@@ -153,7 +209,7 @@ def test_a_sign_in_link_that_ran_out_cannot_be_sent_again(client, staff, setting
         email = session.execute(select(Email)).scalar_one()
         email.useful_until = email.created_at.replace(year=2020)
 
-    refused = client.post(f"{API}/emails/{_the_email().id}/resends", headers=staff)
+    refused = client.post(f"{API}/emails/{_the_email().id}/resends", headers=staff | key())
 
     assert (refused.status_code, refused.json["code"]) == (409, "email_cannot_be_resent")
 

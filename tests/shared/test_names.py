@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.names import holds_address
+from shared.names import holds_address, is_line
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,11 @@ from shared.names import holds_address
         "ｗｗｗ．primes．com",
         "prim\u200bes.c\u200bom",
         "mailto:claire",
+        "see evil.support",
+        "aide.assistance",
+        "Win.Support",
+        "primes.banque",
+        "Anne.marie",
     ],
 )
 def test_an_address_is_recognised(name):
@@ -38,6 +43,8 @@ def test_an_address_is_recognised(name):
         "J.-P.",
         "M.Dupont",
         "St.John",
+        "St.Clair",
+        "Dr.Martin",
         "Mac.Comber",
         "Sammy Davis Jr.",
         "Dr. Martin",
@@ -54,3 +61,19 @@ def test_an_address_is_recognised(name):
 )
 def test_a_name_is_free(name):
     assert not holds_address(name)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\u200b", "\u00a0\u200d", "\u3164", "Ann\r\nBcc: x", "\u202eeirA", "Z\u2066oé", "\x00"]
+)
+def test_what_shows_nothing_or_turns_the_rest_is_no_line(text):
+    assert not is_line(text)
+
+
+@pytest.mark.parametrize("text", ["Zoé", "李", "نازنین\u200cزهرا", "N’", "क्\u200dष"])
+def test_signs_that_join_letters_are_part_of_a_name(text):
+    assert is_line(text)
+
+
+def test_a_very_long_name_is_read_in_the_time_of_its_length():
+    assert not holds_address("Mac.C " * 50_000 + "." * 50_000)

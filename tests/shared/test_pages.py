@@ -94,6 +94,21 @@ def test_a_cursor_of_another_list_or_key_is_refused(client: FlaskClient, small: 
     assert client.get(f"{NOTES}?after={cursor[:-2]}xx", headers=staff).status_code == 422
 
 
+ORDERS = [[Note.id], [Note.id.desc()], [Note.amount_minor, Note.id], [Note.made_at, Note.id.desc()]]
+
+
+@pytest.mark.parametrize("made_for", ORDERS)
+@pytest.mark.parametrize("used_for", ORDERS)
+def test_a_cursor_of_another_order_is_refused(made_for: list[Any], used_for: list[Any]) -> None:
+    with Transaction() as session:
+        cursor = page(session, select(Note), after=None, limit=5, keys=made_for, link_key=KEY)["next"]
+        if made_for is used_for:
+            assert page(session, select(Note), after=cursor, limit=5, keys=used_for, link_key=KEY)["items"]
+            return
+        with pytest.raises(FieldsRefused):
+            page(session, select(Note), after=cursor, limit=5, keys=used_for, link_key=KEY)
+
+
 def test_an_empty_list_has_no_next(client: FlaskClient) -> None:
     answer = client.get(f"{NOTES}?q=nothing", headers=bearer(rights=["giving.read"])).get_json()
 

@@ -121,6 +121,8 @@ def test_without_the_right_secret_nothing_comes_in(secrets):
         body(id=7),
         body(type=None),
         body(created=True),
+        body(created=-1),
+        body(created=10**15),
         body(livemode="false"),
         body(data={}),
         body(data={"object": []}),

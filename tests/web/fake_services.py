@@ -620,12 +620,15 @@ def show_person(self, world, query, body, person_id):
     return world.people[person_id]
 
 
+WRITTEN = ("id", "given_name", "family_name", "birth_name", "civil_given_name", "preferred_name", "version")
+
+
 def change_person(self, world, query, body, person_id):
     refused_once(world)
     person = world.people[person_id]
     differs = any(person.get(name) != value for name, value in body.items())
-    world.people[person_id] = person | body | {"version": person["version"] + differs}
-    return world.people[person_id]
+    world.people[person_id] = changed = person | body | {"version": person["version"] + differs}
+    return {name: changed.get(name) for name in WRITTEN}
 
 
 def correct_email(self, world, query, body, person_id, email_id):

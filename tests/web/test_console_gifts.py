@@ -94,6 +94,16 @@ def test_the_order_stands_in_the_address_and_a_click_turns_it_around(officer, wo
     assert "/console/gifts/export.csv?q=ol" in page
 
 
+@pytest.mark.parametrize(
+    ("site", "asks"), [("cross-site", False), ("same-site", False), ("same-origin", True), ("none", True)]
+)
+def test_no_link_of_another_site_makes_staff_export(officer, world, site, asks):
+    answer = officer.get("/console/gifts/export.csv", **{"Sec-Fetch-Site": site})
+
+    assert (answer.status_code != 403) is asks
+    assert any(path.endswith("/donation-exports") for _, path, *_ in world.asked) is asks
+
+
 def test_a_guests_other_gifts_are_at_hand_on_the_page_of_one(officer, world):
     first = record(amount_minor=3_300)
     world.records = [first, record(amount_minor=4_400, donor=first["donor"]), record(amount_minor=5_500)]

@@ -2,12 +2,14 @@
 
 import json
 import re
+from http.cookies import SimpleCookie
 
 import pytest
 
 from tests.web.fake_services import PERSON, campaign, problem
 from web.portal.campaigns import after_tax
-from web.ui.forms import key_of, minor_units
+from web.ui.forms import Filled, key_of, minor_units
+from web.ui.returns import send_back
 
 PAGE = "/campaigns/bourses-2026"
 GUEST = {
@@ -131,6 +133,40 @@ def test_a_name_with_a_web_address_is_refused_beside_its_field(browser, world, l
 
     assert re.search(rf'id="family_name-wrong">[^<]*{said}', page.text)
     assert wishes(world) == []
+
+
+@pytest.mark.parametrize("name", ["\u200b", "Ann\u202eeirA"])
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("fr", "ne peut pas être"), ("en", "This last name cannot be used as it is written")],
+)
+def test_a_name_that_shows_nothing_or_turns_the_rest_is_refused_beside_its_field(
+    browser, world, name, language, said
+):
+    browser.headers["Accept-Language"] = language
+    page = browser.corrected(PAGE, {**GUEST, "family_name": name})
+
+    assert re.search(rf'id="family_name-wrong">[^<]*{said}', page.text)
+    assert wishes(world) == []
+
+
+@pytest.mark.parametrize(
+    "cookie", ["x", "..", "a.b.c.d.e", "eyJhbGciOiJkaXIiLCJlbmMiOnt9fQ....", "é", "5" * 3000]
+)
+def test_a_damaged_cookie_of_a_form_is_as_good_as_none(browser, cookie):
+    browser.client.set_cookie("__Host-form", cookie, domain="127.0.0.1", secure=True)
+
+    assert browser.get(f"{PAGE}?form=x").status_code == 200
+
+
+def test_a_sealed_form_always_fits_in_a_cookie(app):
+    form = Filled({f"field{n}": "漢" * n * 40 for n in range(40)}, {"field1": "no", "field2": "é" * 3000}, "")
+
+    with app.test_request_context("/?form=x"):
+        answer = send_back("/", form, keep=list(form.values))
+
+    cookie = SimpleCookie(answer.headers["Set-Cookie"])["__Host-form"].value
+    assert len(cookie) <= 4000
 
 
 def test_a_typed_amount_wins_over_a_button(browser, world):

@@ -71,6 +71,7 @@ def test_signing_out_ends_the_session_at_the_directory_and_here(browser, world):
 
     assert secret not in world.sessions
     assert "__Host-session=;" in answer.headers["Set-Cookie"]
+    assert any(line.startswith("__Host-gifts=;") for line in answer.headers.getlist("Set-Cookie"))
     assert "Se connecter" in browser.hold(secret).get("/").text
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, abort, render_template, request
 from flask_babel import gettext as _
 
 from shared import telemetry
@@ -41,7 +41,12 @@ def listed():
 
 @routes.get("/export.csv")
 def export():
-    """What is filtered, as a file for a spreadsheet; giving asks for the right, and notes the export."""
+    """What is filtered, as a file for a spreadsheet; giving asks for the right, and notes the export.
+
+    A link of another site must not make staff export: it is asked from our own pages, or typed.
+    """
+    if request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
+        abort(403, description="forged")
     wish = _chosen() | {"locale": language()}
     answer = clients.giving().raw("POST", "/donation-exports", json=wish, timeout_s=60)
     clients.giving().check(answer)

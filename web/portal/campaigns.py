@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from shared import telemetry
 from shared.i18n import LOCALES
-from shared.names import holds_address
+from shared.names import LENGTH_MAX, holds_address, is_line, tidy
 from web import clients, guard
 from web.languages import language
 from web.portal import kept_gifts
@@ -216,16 +216,18 @@ def read_amount(form, campaign):
 
 def read_identity(form):
     """Who a guest is."""
-    names = {name: " ".join(form.value(name).split()) for name in ("given_name", "family_name")}
+    names = {name: tidy(form.value(name)) for name in ("given_name", "family_name")}
     if not names["given_name"]:
         form.refuse("given_name", _("Write your first name."))
     if not names["family_name"]:
         form.refuse("family_name", _("Write your last name."))
     for name, written in names.items():
-        if len(written) > 100:
+        if len(written) > LENGTH_MAX:
             form.refuse(name, _("That is too long: 100 characters at most."))
         if holds_address(written):
             form.refuse(name, _("Write your name without a web address."))
+        if not is_line(written):
+            form.refuse(name, unusable(name))
     email = form.value("email")
     if not email:
         form.refuse("email", _("Write your email address: your confirmation goes there."))
@@ -240,7 +242,7 @@ def begin(wish, *, key):
         try:
             return clients.giving().post("/donations", wish, key=key, timeout_s=OPENING_CHECKOUT_S)
         except clients.Problem as problem:
-            if problem.status != 409 or not left:
+            if problem.code != "still_working" or not left:
                 raise
             time.sleep(min(1.0, problem.retry_after_s or 0.5))
 
@@ -249,8 +251,8 @@ def refuse(campaign, form, problem):
     """The service refused: say so beside the fields that it names."""
     sentences = {
         "email": _("We cannot write to this address. Check it, please."),
-        "given_name": _("This first name cannot be used as it is written."),
-        "family_name": _("This last name cannot be used as it is written."),
+        "given_name": unusable("given_name"),
+        "family_name": unusable("family_name"),
         "amount_minor": _("This amount cannot be given here."),
     }
     for name in problem.fields:
@@ -261,14 +263,21 @@ def refuse(campaign, form, problem):
     return correct(campaign, form)
 
 
+def unusable(name):
+    """What to say beside a name that no service takes."""
+    if name == "given_name":
+        return _("This first name cannot be used as it is written.")
+    return _("This last name cannot be used as it is written.")
+
+
 def whole_refusal(problem):
     """What to say when no field is to blame."""
     if problem.status == 429:
         return _("That was a lot at once. Nothing was taken. Try again in a few minutes.")
-    if problem.status == 409:
-        return _("Your gift is already being prepared. Nothing was taken. Press once more in a moment.")
     if problem.code.startswith("campaign"):
         return _("This campaign takes no gifts any more. Nothing was taken.")
+    if problem.status == 409:
+        return _("Your gift is already being prepared. Nothing was taken. Press once more in a moment.")
     return _(
         "We could not prepare your gift. Nothing was taken. Try again in a minute: your answers are kept."
     )

@@ -7,6 +7,7 @@ reloading or going back shows the same one, and the page opened anew is empty.
 
 import secrets
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import redirect, request
@@ -16,6 +17,8 @@ from web.ui.forms import Filled
 
 COOKIE = "__Host-form"
 MOST_TYPED_BYTES = 400
+MOST_COOKIE_BYTES = 4000
+"""A browser drops a cookie of more than 4,096 bytes, its name and attributes included, without a word."""
 
 
 def send_back(to: str, form: Filled, *, keep: Iterable[str] = (), at: str = "what-is-wrong"):
@@ -29,7 +32,7 @@ def send_back(to: str, form: Filled, *, keep: Iterable[str] = (), at: str = "wha
     }
     answer = redirect(f"{to}?{urlencode({'form': name})}#{at}", code=303)
     answer.set_cookie(
-        COOKIE, seal(told), max_age=GOOD_FOR_S, secure=True, httponly=True, samesite="Lax", path="/"
+        COOKIE, _sealed(told), max_age=GOOD_FOR_S, secure=True, httponly=True, samesite="Lax", path="/"
     )
     return answer
 
@@ -39,7 +42,21 @@ def sent_back() -> Filled | None:
     told = unseal(request.cookies.get(COOKIE, "")) if "form" in request.args else None
     if told is None or told.get("name") != request.args["form"]:
         return None
-    return Filled(told["values"], told["errors"], told["alert"])
+    values, errors, alert = (told.get(part) for part in ("values", "errors", "alert"))
+    if not isinstance(values, dict) or not isinstance(errors, dict) or not isinstance(alert, str):
+        return None
+    return Filled(values, errors, alert)
+
+
+def _sealed(told: dict[str, Any]) -> str:
+    """`told` in a cookie that a browser keeps: the longest typed value goes first."""
+    told = {**told, "values": dict(told["values"]), "errors": dict(told["errors"])}
+    while len(sealed := seal(told)) > MOST_COOKIE_BYTES:
+        longest = told["values"] or told["errors"]
+        if not longest:
+            break
+        del longest[max(longest, key=lambda name: len(longest[name].encode("utf-8", "replace")))]
+    return sealed
 
 
 def _short(typed: str) -> str:

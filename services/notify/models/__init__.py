@@ -7,6 +7,7 @@ from services.notify.models.email import MAILBOX, SERVER, UNREACHED, Email, Emai
 from services.notify.models.gift import Gift
 from services.notify.models.guest import Guest
 from services.notify.models.recipient import Recipient
+from services.notify.models.resend import Resend
 from services.notify.models.subscription import CHANGED, ERASED, Subscription
 from services.notify.models.timeline_entry import TimelineEntry
 
@@ -24,6 +25,7 @@ __all__ = [
     "Gift",
     "Guest",
     "Recipient",
+    "Resend",
     "Subscription",
     "TimelineEntry",
     "Transaction",

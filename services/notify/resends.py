@@ -1,0 +1,96 @@
+"""Resends: an email sent once more because staff asked for it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from marshmallow import Schema, fields, validate
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.notify import addresses, emails
+from services.notify.addresses import Destination
+from services.notify.models import Email, EmailCannotBeResent, Resend, Transaction
+from services.notify.settings import NotifySettings, current
+from shared import audit
+from shared.auth import caller
+from shared.clock import now
+from shared.db import lock, uuid7
+from shared.http import Blueprint, IdempotencyKey
+from shared.once import once
+
+routes = Blueprint("resends", __name__, url_prefix="/api/v1/notify/emails")
+
+
+class ResendShown(Schema):
+    """The email that repeats another: to read what it says, and to whom, is another right."""
+
+    id = fields.UUID()
+    status = fields.String(validate=validate.OneOf(emails.STATUSES))
+    subject = fields.String()
+    resend_of = fields.UUID(allow_none=True)
+
+
+@routes.post("/<uuid:email_id>/resends", allow="mailings.send")
+@routes.arguments(IdempotencyKey, location="headers")
+@routes.response(201, ResendShown)
+def create(header, email_id):
+    """Send it once more; while a repeat is on its way, that one is answered."""
+    by, at = caller().person_id, now()
+    with Transaction() as session:
+        asked = once(session, Resend, header["key"], values={"asked_at": at}, claim_s=0)
+        if not asked.repeated:
+            asked.email_id = resend(session, email_id, by=by, at=at, settings=current()).id
+            about = ("email", email_id)
+            audit.record(session, by=by, action="email.resent", subject=about, at=at, right="mailings.send")
+        return session.get_one(Email, asked.email_id)
+
+
+def resend(session: Session, email_id: UUID, *, by: UUID, at: datetime, settings: NotifySettings) -> Email:
+    """A new email with the same words, to the address known today; EmailCannotBeResent says why not."""
+    first = lock(session, Email, email_id)
+    if first.resend_of is not None:
+        first = lock(session, Email, first.resend_of)
+    waiting = select(Email).where(Email.resend_of == first.id, Email.status.in_(("queued", "sending")))
+    if (on_its_way := session.execute(waiting).scalars().first()) is not None:
+        return on_its_way
+    first.refuse_copy(at=at)
+    to = _today(session, first)
+    if to.withheld is not None:
+        raise EmailCannotBeResent(f"There is no address to send it to: {to.reason}.")
+    copies = select(func.max(Email.copy)).where(
+        Email.message_id == first.message_id,
+        Email.template == first.template,
+        Email.party_id == first.party_id,
+    )
+    number = session.execute(copies).scalar_one() + 1
+    same = (
+        "message_id template party_id correlation_id locale to_name typed subject html text facts"
+        " secrets secrets_until useful_until priority occurred_at"
+    )
+    email = Email(
+        **{name: getattr(first, name) for name in same.split()},
+        id=uuid7(),
+        copy=number,
+        resend_of=first.id,
+        to_address=to.address,
+        status="queued",
+        header_id=emails.header_id(
+            first.message_id, first.template, first.party_id, copy=number, settings=settings
+        ),
+        created_at=at,
+        next_attempt_at=at,
+        asked_by=by,
+    )
+    session.add(email)
+    session.flush()
+    return email
+
+
+def _today(session: Session, email: Email) -> Destination:
+    """Where a repeat goes: the typed address again, else the one known today, else the one used then."""
+    today = addresses.choose(session, contact=None, person_id=email.party_id)
+    if today.withheld == "suppressed":
+        return today
+    if email.to_address and (email.typed or today.withheld):
+        return Destination(email.to_address)
+    return today
