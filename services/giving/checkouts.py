@@ -8,10 +8,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from services.giving import gifts
-from services.giving.clock import today
 from services.giving.models import Campaign, Checkout, Donation, Transaction
 from services.giving.settings import current
 from shared import links
+from shared.clock import today
 from shared.db import lock
 from shared.messages import DonationFailed
 from shared.outbox import publish
