@@ -122,7 +122,7 @@ def test_what_was_sent_again_since_is_left_out_of_what_waits(client, staff, sett
     def listed(query):
         return [each["id"] for each in client.get(f"{API}/emails?{query}", headers=staff).json["items"]]
 
-    copy = client.post(f"{API}/emails/{first}/resends", headers=staff).json["id"]
+    copy = client.post(f"{API}/emails/{first}/resends", headers=staff | key()).json["id"]
 
     assert listed("status=failed&resent=false") == [str(other)]
     assert listed("resent=true") == [str(first)]
