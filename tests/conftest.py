@@ -14,6 +14,7 @@ from tests.support import postgres as postgres_support
 from tests.support.stack import stack  # noqa: F401 the session's fixture
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say what must stay in one process when there are several (`-n 2`), and put first what takes longest.
 
