@@ -9,7 +9,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, text
 
-from services.directory import enrolments, import_runs, imports, people, refusals, sheets
+from services.directory import (
+    contacts,
+    enrolments,
+    import_runs,
+    imports,
+    people,
+    refusals,
+    sheets,
+    sign_in_links,
+)
 from services.directory.models import Consent, Import, ImportRow, Person, Transaction, database
 from tests.directory.conftest import NOW, said
 
@@ -145,6 +154,59 @@ def test_files_are_read_as_they_come(session, encoding, delimiter):
     assert checked.delimiter == delimiter
     assert checked.encoding == ("windows-1252" if encoding == "cp1252" else "utf-8")
     assert session.scalars(select(ImportRow)).one().wish["city"] == "Angoulême"
+
+
+@pytest.mark.parametrize("corrected", [True, False], ids=["corrected", "removed"])
+def test_a_file_does_not_bring_back_an_address_that_staff_dropped(corrected):
+    bring(ROW)
+    with Transaction() as session:
+        zoe = person(session)
+        if corrected:
+            wish = {"address": "zoe.nguyen@example.org"}
+            contacts.correct(session, zoe.id, zoe.emails[0].id, by=None, at=NOW, **wish)
+        else:
+            contacts.remove(session, zoe.id, zoe.emails[0].id, by=None, at=NOW)
+
+    with Transaction() as session:
+        foreseen = check(session, ROW)
+        assert (foreseen.emails_withheld, foreseen.counts["unchanged"]) == (1, 1)
+    done = bring(ROW)
+
+    assert (done.emails_withheld, done.counts["unchanged"]) == (1, 1)
+    with Transaction() as session:
+        held = [each.address for each in person(session).emails]
+        assert held == (["zoe.nguyen@example.org"] if corrected else [])
+        assert sign_in_links.owner(session, "zoe@example.org") is None
+        assert "zoe@" not in str(session.execute(text("select * from dropped_emails")).all())
+
+
+def test_staff_who_write_a_dropped_address_down_again_have_it_and_files_too():
+    bring(ROW)
+    with Transaction() as session:
+        zoe = person(session)
+        contacts.remove(session, zoe.id, zoe.emails[0].id, by=None, at=NOW)
+    with Transaction() as session:
+        contacts.add(session, zoe.id, address="Zoe@example.org", by=None, at=NOW)
+
+    done = bring(ROW)
+
+    assert (done.emails_withheld, done.counts["unchanged"]) == (0, 1)
+    with Transaction() as session:
+        assert [each.address for each in person(session).emails] == ["zoe@example.org"]
+        assert session.scalar(text("select count(*) from dropped_emails")) == 0
+
+
+def test_control_without_its_memory_a_file_brings_a_dropped_address_back(monkeypatch):
+    monkeypatch.setattr(enrolments, "withheld", lambda enrolment, person: set())
+    bring(ROW)
+    with Transaction() as session:
+        zoe = person(session)
+        contacts.remove(session, zoe.id, zoe.emails[0].id, by=None, at=NOW)
+
+    bring(ROW)
+
+    with Transaction() as session:
+        assert sign_in_links.owner(session, "zoe@example.org").id == zoe.id
 
 
 def test_english_headers_and_iso_dates_are_read(session):
