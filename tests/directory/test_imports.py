@@ -270,10 +270,13 @@ def test_the_class_year_of_an_academic_year_is_the_later_one(session):
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (b"", "column_missing"),
+        (b"", "file_empty"),
+        (b"\xef\xbb\xbf", "file_empty"),
+        (b"\r\n\r\n", "column_missing"),
         (b"PK\x03\x04 a workbook", "not_text"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "not_text"),
-        ("Nom;Prénom".encode("utf-16"), "not_text"),
+        ("Nom;Prénom".encode("utf-16"), "encoding_unknown"),
+        ("N° étudiant;Nom;Prénom\n1;Nguyen;Zoé".encode("mac-roman") + b"\x81", "encoding_unknown"),
         (HEADER.encode(), "file_empty"),
         ("Prénom;Nom\nZoé;Petit".encode(), "column_missing"),
         ("N° étudiant;Matricule;Nom;Prénom\n1;2;a;b".encode(), "column_twice"),
@@ -293,6 +296,13 @@ def test_a_file_that_is_no_table_of_people_is_refused_whole(client, officer, con
     assert (answer.status_code, answer.json["code"]) == (422, error)
     with Transaction() as session:
         assert session.scalar(select(func.count()).select_from(Import)) == 0
+
+
+def test_a_missing_column_is_named_with_those_that_were_found():
+    with pytest.raises(sheets.ColumnMissing) as refused:
+        sheets.open_sheet(io.BytesIO("Prénom;;Né(e) à\nZoé;;Nice".encode()))
+
+    assert refused.value.facts == {"columns": ["school_id", "family_name"], "found": ["Prénom", "Né(e) à"]}
 
 
 def test_a_row_of_quotes_and_line_breaks_is_one_row(session):
