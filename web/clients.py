@@ -43,6 +43,7 @@ class Problem(Exception):
         self.code = str(body.get("code", ""))
         self.detail = str(body.get("detail", ""))
         self.fields = _fields(body.get("errors"))
+        self.body = body
         self.retry_after_s = retry_after_s
 
 

@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.directory import cards, trail
+from services.directory import cards, dropped_emails, trail
 from services.directory.models import Account, Email, Person, Transaction
 from services.directory.people import EmailShown
 from shared.auth import caller
@@ -72,6 +72,7 @@ def add(session: Session, person_id: uuid.UUID, *, address: str, by, at: datetim
     address = _free(session, person, address)
     if len(person.emails) >= EMAILS_MAX:
         raise TooManyEmails
+    dropped_emails.lift(session, person.id, address)
     email = Email(address=address, source="staff")
     person.emails.append(email)
     cards.publish_card(session, person, at=at)
@@ -84,8 +85,8 @@ def correct(
 ) -> Email:
     """Another address in place of a wrong one, unverified until its owner opens a link sent to it.
 
-    Links already sent to the wrong one open nothing any more. EmailSignsIn when the person's account has
-    the wrong one: who could replace it would sign in as them.
+    Links already sent to the wrong one open nothing any more, and no file brings it back. EmailSignsIn when
+    the person's account has the wrong one: who could replace it would sign in as them.
     """
     person = cards.whole(session, person_id)
     email = _held(person, email_id)
@@ -94,6 +95,8 @@ def correct(
     address = _free(session, person, address)
     _check_let_go(session, person, email)
     before, email.address, email.source = email.address, address, "staff"
+    dropped_emails.lift(session, person.id, address)
+    dropped_emails.drop(session, person.id, before, at=at)
     email.verified_at = email.lost_at = None
     cards.publish_card(session, person, at=at)
     detail = {"before": before}
@@ -102,11 +105,12 @@ def correct(
 
 
 def remove(session: Session, person_id: uuid.UUID, email_id: uuid.UUID, *, by, at: datetime) -> None:
-    """Take an address away; EmailSignsIn when it is that of the person's account."""
+    """Take an address away, for files too; EmailSignsIn when it is that of the person's account."""
     person = cards.whole(session, person_id)
     email = _held(person, email_id)
     _check_let_go(session, person, email)
     person.emails.remove(email)
+    dropped_emails.drop(session, person.id, email.address, at=at)
     cards.publish_card(session, person, at=at)
     trail.note(session, person, by=by, action="email.removed", fields=("emails",), at=at)
 

@@ -2,7 +2,7 @@
 
 The school's record leads for names, birth date and degrees; an empty cell never erases. City and
 language are only filled where nothing is known, because people set these themselves; an address is
-added, never replaced.
+added, never replaced, and not brought back once staff corrected or removed it.
 """
 
 from collections import Counter
@@ -11,9 +11,9 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
-from services.directory import cards, consents
+from services.directory import cards, consents, dropped_emails
 from services.directory.models import OBJECTION_PURPOSES, Degree, Email, ImportRow, Person
 from shared.db import uuid7
 
@@ -61,9 +61,10 @@ def gather(rows: list[ImportRow]) -> tuple[list[Enrolment], list[ImportRow]]:
 
 
 def known(session: Session, enrolments: list[Enrolment], *, locked: bool = False) -> dict[str, Person]:
-    """The people whom the directory has under these numbers, whole."""
+    """The people whom the directory has under these numbers, whole and with their dropped addresses."""
     numbers = [each.school_id for each in enrolments]
-    statement = select(Person).where(Person.school_id.in_(numbers)).options(*cards.WHOLE)
+    read = (*cards.WHOLE, selectinload(Person.dropped_emails))
+    statement = select(Person).where(Person.school_id.in_(numbers)).options(*read)
     if locked:
         statement = statement.order_by(Person.id).with_for_update()
     people = session.scalars(statement.execution_options(populate_existing=True))
@@ -80,8 +81,8 @@ def changes(enrolment: Enrolment, person: Person) -> dict[str, Any]:
     held = {(each.programme, each.class_year) for each in person.degrees}
     if further := [each for each in enrolment.degrees if each not in held]:
         found["degrees"] = further
-    addresses = {each.address for each in person.emails}
-    if unknown := [each for each in enrolment.emails if each not in addresses]:
+    settled = {each.address for each in person.emails} | withheld(enrolment, person)
+    if unknown := [each for each in enrolment.emails if each not in settled]:
         found["emails"] = unknown
     if enrolment.city and not person.city:
         found["city"] = enrolment.city
@@ -91,11 +92,18 @@ def changes(enrolment: Enrolment, person: Person) -> dict[str, Any]:
     return found
 
 
+def withheld(enrolment: Enrolment, person: Person) -> set[str]:
+    """The addresses of the enrolment that staff corrected or removed, so that they are not added."""
+    addresses = {each.address for each in person.emails}
+    return dropped_emails.among(person, [each for each in enrolment.emails if each not in addresses])
+
+
 def enrol(
     session: Session, enrolments: list[Enrolment], *, source: str, informed_by: str | None, at: datetime
 ) -> Counter[str]:
     """Write the enrolments down, a card for each person that changed; how many `created`, `updated`,
-    `unchanged`. The people are locked meanwhile, in the order of their ids.
+    `unchanged`, and how many addresses `emails_withheld`. The people are locked meanwhile, in the
+    order of their ids.
     """
     people = known(session, enrolments, locked=True)
     outcomes: Counter[str] = Counter()
@@ -112,6 +120,7 @@ def enrol(
         else:
             outcome = "unchanged"
         outcomes[outcome] += 1
+        outcomes["emails_withheld"] += len(withheld(each, person))
     cards.publish_cards(session, changed, at=at)
     return outcomes
 
@@ -119,7 +128,7 @@ def enrol(
 def _new(session: Session, enrolment: Enrolment) -> Person:
     known_by = {"school_id": enrolment.school_id, "locale": enrolment.locale or "fr"}
     person = Person(id=uuid7(), version=0, **known_by, **enrolment.names)
-    person.degrees, person.emails, person.consents = [], [], []
+    person.degrees, person.emails, person.consents, person.dropped_emails = [], [], [], []
     session.add(person)
     return person
 

@@ -55,7 +55,9 @@ class Counts(Schema):
 
 
 class ImportShown(Schema):
-    """`created`, `updated` and `unchanged` count people, `refused` counts rows."""
+    """`created`, `updated` and `unchanged` count people, `refused` counts rows; `emails_withheld` counts
+    addresses of the file that staff had corrected or removed, and which are not added again.
+    """
 
     id = fields.UUID()
     status = fields.String()
@@ -68,6 +70,7 @@ class ImportShown(Schema):
     people = fields.Integer()
     done = fields.Integer()
     counts = fields.Nested(Counts)
+    emails_withheld = fields.Integer()
     checked_at = fields.AwareDateTime()
     checked_by = fields.UUID(allow_none=True)
     confirmed_at = fields.AwareDateTime(allow_none=True)
@@ -222,7 +225,9 @@ def _foresee(session: Session, checked: Import, people: list[enrolments.Enrolmen
         checked.people += 1
         if person is None:
             checked.created += 1
-        elif enrolments.changes(each, person) or (checked.informed_by and not person.informed_at):
+            continue
+        checked.emails_withheld += len(enrolments.withheld(each, person))
+        if enrolments.changes(each, person) or (checked.informed_by and not person.informed_at):
             checked.updated += 1
         else:
             checked.unchanged += 1
@@ -233,7 +238,7 @@ def confirm(session: Session, import_id: uuid.UUID, *, by, at: datetime) -> Impo
     checked = lock(session, Import, import_id)
     if checked.confirmed_at is None:
         checked.confirmed_by, checked.confirmed_at = by, at
-        for name in OUTCOMES:
+        for name in (*OUTCOMES, "emails_withheld"):
             setattr(checked, name, 0)
         trail.note(session, checked, by=by, action="import.confirmed", right="people.import", at=at)
     return checked

@@ -37,6 +37,9 @@ ALIASES = {
 }
 _FIELDS = {alias: field for field, aliases in ALIASES.items() for alias in aliases.split("|")}
 REQUIRED = ("school_id", "given_name")
+FOUND_SHOWN = 20
+_OTHER_FORMATS = (b"PK\x03\x04", b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"\xd0\xcf")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 class FileRefused(Refused):
@@ -44,7 +47,11 @@ class FileRefused(Refused):
 
 
 class NotText(FileRefused):
-    """This file is not text: save the sheet as CSV first."""
+    """This file is a workbook, a picture or a document: save the sheet as CSV first."""
+
+
+class EncodingUnknown(FileRefused):
+    """This file is neither UTF-8 nor Windows-1252: save it as CSV in UTF-8."""
 
 
 class FileEmpty(FileRefused):
@@ -60,7 +67,7 @@ class ColumnsTooMany(FileRefused):
 
 
 class ColumnMissing(FileRefused):
-    """A column that people cannot be told apart without is missing; see `columns`."""
+    """A needed column is missing; see `columns`, and `found` for the headers that are there."""
 
 
 class ColumnTwice(FileRefused):
@@ -124,20 +131,21 @@ def open_sheet(stream: BinaryIO) -> Sheet:
     if "family_name" not in fields and "birth_name" not in fields:
         missing.append("family_name")
     if missing:
-        raise ColumnMissing(columns=missing)
+        raise ColumnMissing(columns=missing, found=[name for name in header if name][:FOUND_SHOWN])
     return Sheet(stream, encoding, delimiter, header, fields)
 
 
 def _encoding(stream: BinaryIO) -> str:
-    """UTF-8 when the whole file is, else Windows-1252; NotText for what is neither, or begins like a
-    workbook, a picture or UTF-16. (A NUL further down is the fault of its row.)
+    """UTF-8 when the whole file is, else Windows-1252; FileEmpty, NotText for what begins like a workbook or
+    a picture, EncodingUnknown for UTF-16 and the rest. (A NUL further down is the fault of its row.)
     """
     stream.seek(0)
     first = stream.readline(4096)
-    if (
-        first.startswith((b"PK\x03\x04", b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"\xd0\xcf"))
-        or b"\x00" in first
-    ):
+    if not first.removeprefix(b"\xef\xbb\xbf"):
+        raise FileEmpty
+    if first.startswith(_UTF_16):
+        raise EncodingUnknown
+    if first.startswith(_OTHER_FORMATS) or b"\x00" in first:
         raise NotText
     possible = list(ENCODINGS)
     for encoding in ENCODINGS:
@@ -152,7 +160,7 @@ def _encoding(stream: BinaryIO) -> str:
             reader.detach()
         if encoding in possible:
             return encoding
-    raise NotText
+    raise EncodingUnknown
 
 
 def _cells(stream: BinaryIO, encoding: str, delimiter: str) -> Iterator[list[str]]:

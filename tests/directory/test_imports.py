@@ -9,7 +9,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, text
 
-from services.directory import enrolments, import_runs, imports, people, refusals, sheets
+from services.directory import (
+    contacts,
+    enrolments,
+    import_runs,
+    imports,
+    people,
+    refusals,
+    sheets,
+    sign_in_links,
+)
 from services.directory.models import Consent, Import, ImportRow, Person, Transaction, database
 from tests.directory.conftest import NOW, said
 
@@ -147,6 +156,59 @@ def test_files_are_read_as_they_come(session, encoding, delimiter):
     assert session.scalars(select(ImportRow)).one().wish["city"] == "Angoulême"
 
 
+@pytest.mark.parametrize("corrected", [True, False], ids=["corrected", "removed"])
+def test_a_file_does_not_bring_back_an_address_that_staff_dropped(corrected):
+    bring(ROW)
+    with Transaction() as session:
+        zoe = person(session)
+        if corrected:
+            wish = {"address": "zoe.nguyen@example.org"}
+            contacts.correct(session, zoe.id, zoe.emails[0].id, by=None, at=NOW, **wish)
+        else:
+            contacts.remove(session, zoe.id, zoe.emails[0].id, by=None, at=NOW)
+
+    with Transaction() as session:
+        foreseen = check(session, ROW)
+        assert (foreseen.emails_withheld, foreseen.counts["unchanged"]) == (1, 1)
+    done = bring(ROW)
+
+    assert (done.emails_withheld, done.counts["unchanged"]) == (1, 1)
+    with Transaction() as session:
+        held = [each.address for each in person(session).emails]
+        assert held == (["zoe.nguyen@example.org"] if corrected else [])
+        assert sign_in_links.owner(session, "zoe@example.org") is None
+        assert "zoe@" not in str(session.execute(text("select * from dropped_emails")).all())
+
+
+def test_staff_who_write_a_dropped_address_down_again_have_it_and_files_too():
+    bring(ROW)
+    with Transaction() as session:
+        zoe = person(session)
+        contacts.remove(session, zoe.id, zoe.emails[0].id, by=None, at=NOW)
+    with Transaction() as session:
+        contacts.add(session, zoe.id, address="Zoe@example.org", by=None, at=NOW)
+
+    done = bring(ROW)
+
+    assert (done.emails_withheld, done.counts["unchanged"]) == (0, 1)
+    with Transaction() as session:
+        assert [each.address for each in person(session).emails] == ["zoe@example.org"]
+        assert session.scalar(text("select count(*) from dropped_emails")) == 0
+
+
+def test_control_without_its_memory_a_file_brings_a_dropped_address_back(monkeypatch):
+    monkeypatch.setattr(enrolments, "withheld", lambda enrolment, person: set())
+    bring(ROW)
+    with Transaction() as session:
+        zoe = person(session)
+        contacts.remove(session, zoe.id, zoe.emails[0].id, by=None, at=NOW)
+
+    bring(ROW)
+
+    with Transaction() as session:
+        assert sign_in_links.owner(session, "zoe@example.org").id == zoe.id
+
+
 def test_english_headers_and_iso_dates_are_read(session):
     header = "Student ID,Last name,First name,Date of birth,Programme,Class year,Email,City,Language"
     check(session, "A-17,O'Connor,Sinéad,1990-02-28,Law,2012,s@example.org,Cork,English", header=header)
@@ -208,10 +270,13 @@ def test_the_class_year_of_an_academic_year_is_the_later_one(session):
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (b"", "column_missing"),
+        (b"", "file_empty"),
+        (b"\xef\xbb\xbf", "file_empty"),
+        (b"\r\n\r\n", "column_missing"),
         (b"PK\x03\x04 a workbook", "not_text"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "not_text"),
-        ("Nom;Prénom".encode("utf-16"), "not_text"),
+        ("Nom;Prénom".encode("utf-16"), "encoding_unknown"),
+        ("N° étudiant;Nom;Prénom\n1;Nguyen;Zoé".encode("mac-roman") + b"\x81", "encoding_unknown"),
         (HEADER.encode(), "file_empty"),
         ("Prénom;Nom\nZoé;Petit".encode(), "column_missing"),
         ("N° étudiant;Matricule;Nom;Prénom\n1;2;a;b".encode(), "column_twice"),
@@ -231,6 +296,13 @@ def test_a_file_that_is_no_table_of_people_is_refused_whole(client, officer, con
     assert (answer.status_code, answer.json["code"]) == (422, error)
     with Transaction() as session:
         assert session.scalar(select(func.count()).select_from(Import)) == 0
+
+
+def test_a_missing_column_is_named_with_those_that_were_found():
+    with pytest.raises(sheets.ColumnMissing) as refused:
+        sheets.open_sheet(io.BytesIO("Prénom;;Né(e) à\nZoé;;Nice".encode()))
+
+    assert refused.value.facts == {"columns": ["school_id", "family_name"], "found": ["Prénom", "Né(e) à"]}
 
 
 def test_a_row_of_quotes_and_line_breaks_is_one_row(session):

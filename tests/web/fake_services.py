@@ -231,7 +231,8 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(length)
         url = urlsplit(self.path)
-        body = json.loads(raw) if raw else None
+        is_form = self.headers.get("Content-Type", "").startswith("multipart/")
+        body = json.loads(raw) if raw and not is_form else None
         world.asked.append((self.command, url.path, body, dict(self.headers)))
         world.queries.append((url.path, parse_qsl(url.query)))
         service = url.path.split("/")[3] if url.path.startswith("/api/v1/") else ""
@@ -604,6 +605,14 @@ def refused_once(world):
         raise raised
 
 
+def list_imports(self, world, query, body):
+    return {"items": [], "next": None}
+
+
+def check_file(self, world, query, body):
+    refused_once(world)
+
+
 def list_people(self, world, query, body):
     names = ("id", "given_name", "family_name", "birth_name", "city")
     found = [
@@ -694,6 +703,8 @@ ROUTES = [
     ("GET", f"{D}/people/{ID}", show_person),
     ("PATCH", f"{D}/people/{ID}", change_person),
     ("PATCH", f"{D}/people/{ID}/emails/{ID}", correct_email),
+    ("GET", f"{D}/imports", list_imports),
+    ("POST", f"{D}/imports", check_file),
     ("GET", f"{D}/accounts", list_accounts),
     ("POST", f"{D}/accounts/{ID}/(?:disablings|reopenings)", close_account),
     ("GET", f"/api/v1/notify/timelines/{ID}", story),

@@ -7,7 +7,8 @@ import pytest
 from babel.messages import extract, pofile
 
 from web import console
-from web.console import reconciliation
+from web.clients import Problem
+from web.console import imports, reconciliation
 
 ROOT = Path(__file__).parents[2]
 METHODS = [("**/templates/**.html", "jinja2"), ("**.py", "python")]
@@ -26,6 +27,19 @@ def test_every_kind_of_difference_has_words(app) -> None:
 
     assert len(said_in_giving()) > 5
     assert said_in_giving() == known
+
+
+def test_every_refusal_of_a_file_has_words(app) -> None:
+    source = (ROOT / "services" / "directory" / "sheets.py").read_text()
+    names = re.findall(r"class (\w+)\(FileRefused\)", source)
+    codes = [re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower() for name in names]
+
+    with app.test_request_context():
+        told = [imports.refusal(Problem("directory", 422, {"code": code})) for code in codes]
+        other = imports.refusal(Problem("directory", 422, {"code": "something_new"}))
+
+    assert len(codes) > 5
+    assert len({*told, other}) == len(codes) + 1
 
 
 @pytest.mark.parametrize("face", ["console", "portal"])

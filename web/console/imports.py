@@ -36,7 +36,7 @@ def check():
     except Problem as problem:
         if problem.status not in {400, 409, 413, 422}:
             raise
-        return _list(error=next(iter(problem.fields.values()), problem.detail)), problem.status
+        return _list(error=refusal(problem)), problem.status
     return redirect(url_for("console.imports.show", import_id=made["id"]), code=303)
 
 
@@ -75,6 +75,43 @@ def refused(import_id: str):
     file = Response(answer.content, content_type="text/csv; charset=utf-8")
     file.headers["Content-Disposition"] = 'attachment; filename="amicale-lignes-refusees.csv"'
     return file
+
+
+def refusal(problem: Problem) -> str:
+    """Why a file was refused, and what to do."""
+    row, columns = problem.body.get("row", ""), problem.body.get("columns", [])
+    known = {
+        "not_text": _(
+            "This file is not CSV but a workbook, a picture or another document. "
+            "Save the sheet as CSV, then choose that file."
+        ),
+        "encoding_unknown": _(
+            "The accents of this file cannot be read. Save the sheet as “CSV UTF-8”, then choose that file."
+        ),
+        "file_empty": _("This file has no row of people: it is empty, or has only its header."),
+        "file_too_long": _("This file has more than 200,000 rows. Import it in parts."),
+        "body_too_large": _("This file is larger than 32 MB. Import it in parts."),
+        "columns_too_many": _("Row %(row)s of this file has more than 200 columns.", row=row),
+        "column_missing": _missing(columns, problem.body.get("found", [])),
+        "column_twice": _(
+            "Two columns mean the same: %(columns)s. Remove one, then import again.",
+            columns=", ".join(columns),
+        ),
+        "quote_not_closed": _("In row %(row)s of this file a quotation mark is never closed.", row=row),
+        "cell_too_long": _("In row %(row)s of this file a cell is far too long.", row=row),
+    }
+    if "informed_by" in problem.fields:
+        return _("How these people were told cannot be kept as it is: write it in one plain line.")
+    return known.get(problem.code) or _("This file could not be taken. Choose it again.")
+
+
+def _missing(columns: list[str], found: list[str]) -> str:
+    names = {"school_id": _("student number"), "given_name": _("first name"), "family_name": _("name")}
+    return _(
+        "Missing from this file: %(missing)s. Columns found in its first row: %(found)s.",
+        missing=", ".join(names.get(each, each) for each in columns),
+        found=", ".join(found) or _("no column"),
+    )
 
 
 def _informed() -> dict[str, str]:

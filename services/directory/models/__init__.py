@@ -3,7 +3,7 @@
 from services.directory.models.accounts import Account, Grant, RecoveryCode
 from services.directory.models.base import Base, Transaction, database
 from services.directory.models.consents import CHANNELS, OBJECTION_PURPOSES, PURPOSES, Consent, allowed
-from services.directory.models.contacts import Email
+from services.directory.models.contacts import DroppedEmail, Email
 from services.directory.models.imports import Import, ImportRow
 from services.directory.models.people import LOCALES, Degree, ErasedPerson, Person
 from services.directory.models.sessions import SignInLink, SignInRequest, SignInSession
@@ -17,6 +17,7 @@ __all__ = [
     "Base",
     "Consent",
     "Degree",
+    "DroppedEmail",
     "Email",
     "ErasedPerson",
     "Grant",

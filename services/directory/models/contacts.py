@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.directory.models.base import Base
-from shared.db import Id
+from shared.db import Id, Instant
 
 
 class Email(Base):
@@ -31,3 +31,15 @@ class Email(Base):
         Index("ix_emails_address", "address"),
         Index("uq_emails_verified", "address", unique=True, postgresql_where=text("verified_at IS NOT NULL")),
     )
+
+
+class DroppedEmail(Base):
+    """An address that staff corrected or removed, as its HMAC: a file that still has it does not add it."""
+
+    __tablename__ = "dropped_emails"
+
+    person_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("people.id", ondelete="CASCADE"), primary_key=True
+    )
+    mark: Mapped[str] = mapped_column(primary_key=True)
+    dropped_at: Mapped[Instant]

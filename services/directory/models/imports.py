@@ -16,7 +16,8 @@ OUTCOMES = ("created", "updated", "unchanged")
 
 
 class Import(Once, Base):
-    """One file. `created`, `updated` and `unchanged` count people, `refused` counts rows.
+    """One file. `created`, `updated` and `unchanged` count people, `refused` counts rows,
+    `emails_withheld` addresses that staff had corrected or removed.
 
     Counts say what would happen until it is confirmed, then what did. `done_through` is the school id
     that the job has come to; it moves in the transaction that writes the people.
@@ -38,6 +39,7 @@ class Import(Once, Base):
     updated: Mapped[int] = mapped_column(default=0)
     unchanged: Mapped[int] = mapped_column(default=0)
     refused: Mapped[int] = mapped_column(default=0)
+    emails_withheld: Mapped[int] = mapped_column(default=0)
     done_through: Mapped[str | None] = mapped_column(Text(collation="C"))
     done: Mapped[int] = mapped_column(default=0)
     tries: Mapped[int] = mapped_column(default=0)

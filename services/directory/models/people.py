@@ -13,7 +13,7 @@ from shared.once import ONCE_KEY, Once
 
 if TYPE_CHECKING:
     from services.directory.models.consents import Consent
-    from services.directory.models.contacts import Email
+    from services.directory.models.contacts import DroppedEmail, Email
 
 LOCALES = ("fr", "en")
 
@@ -57,6 +57,7 @@ class Person(Once, Base):
     emails: Mapped[list["Email"]] = relationship(
         order_by="Email.id", cascade="all, delete-orphan", lazy="raise_on_sql"
     )
+    dropped_emails: Mapped[list["DroppedEmail"]] = relationship(passive_deletes="all", lazy="raise_on_sql")
     consents: Mapped[list["Consent"]] = relationship(
         order_by="Consent.said_at, Consent.id", passive_deletes="all", lazy="raise_on_sql"
     )
