@@ -1,8 +1,10 @@
 """What tests of the kit share: a small service with routes, and one whose messages are carried."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -10,6 +12,15 @@ from tests.support.courier import Courier, service
 from tests.support.postgres import Server, ServiceDatabase, service_database
 from tests.support.small.app import create_app, settings
 from tests.support.tokens import LiveRightsOfTests, trust
+
+
+@pytest.fixture(autouse=True)
+def every_level_is_logged() -> Iterator[None]:
+    """Whatever level a service that ran before in this process was told to log."""
+    before = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    yield
+    structlog.configure(wrapper_class=before)
 
 
 @pytest.fixture(scope="session")
