@@ -1,6 +1,7 @@
 """The page that says what is kept: nothing that the services do not carry out."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -36,3 +37,15 @@ def test_the_times_on_the_page_are_those_that_the_services_keep(browser, languag
         str(LINK_LIVES // timedelta(minutes=1)),
         *by_law,
     ]
+
+
+def test_there_is_somebody_to_write_to(browser, app):
+    office, officer = (f'href="mailto:{name}@valmont.example"' for name in ("anciens", "dpo"))
+
+    assert officer in browser.get("/privacy").text
+    assert office in browser.get("/legal").text
+    assert office in browser.get("/nope").text
+
+    app.extensions["settings"] = replace(app.extensions["settings"], dpo_email="")
+    page = browser.get("/privacy").text
+    assert office in page and officer not in page and "délégué" not in page
