@@ -25,7 +25,7 @@ SWITCHES = [
 ]  # fmt: skip
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 NO_ICON = '<link rel="icon" href="data:,">'
-HEIGHTS = {1360: 900, 360: 780}
+HEIGHTS = {1360: 900, 360: 780, 180: 390}
 
 
 @dataclass(frozen=True)
