@@ -9,11 +9,16 @@ from shared.settings import Process, SettingsMissing
 
 @dataclass(frozen=True, kw_only=True)
 class WebSettings(Process):
-    """Where the services are, and the address that browsers know us by."""
+    """Where the services are, the address that browsers know us by, and whom people can write to.
+
+    `contact_email` is the alumni office's; `dpo_email` the data protection officer's, else the office's.
+    """
 
     directory_url: str
     giving_url: str
     notify_url: str
+    contact_email: str
+    dpo_email: str = ""
     live_url: str = ""
     checkout_origins: str = "https://checkout.stripe.com"
 
@@ -28,6 +33,9 @@ class WebSettings(Process):
                 f"web cannot start: PUBLIC_URL is {self.public_url!r}, but browsers keep a session only over"
                 " https, or on the machine itself (http://127.0.0.1:8080)."
             )
+        for name, address in (("CONTACT_EMAIL", self.contact_email), ("DPO_EMAIL", self.dpo_email or "-@-")):
+            if "@" not in address:
+                raise SettingsMissing(f"web cannot start: {name} is {address!r}, which is no email address.")
 
 
 def is_loopback(url: str) -> bool:

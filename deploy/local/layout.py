@@ -87,6 +87,7 @@ class Layout:
             told |= {
                 "LIVE_URL": self.inside("live") if self.live else "",
                 "CHECKOUT_ORIGINS": self._checkout(),
+                **{name: self.settings.told.get(name, address) for name, address in DEMO_ADDRESSES.items()},
             }
         if part == "sandbox":
             told |= self._of_sandbox()
@@ -198,6 +199,7 @@ class Layout:
         return self.folder.counters / service
 
 
+DEMO_ADDRESSES = {"CONTACT_EMAIL": "anciens@valmont.example", "DPO_EMAIL": "dpo@valmont.example"}
 _HANDED_ON: Sequence[str] = ("SCHOOL_NAME", "LOG_LEVEL", "OTLP_ENDPOINT")
 
 

@@ -20,6 +20,8 @@ KNOWN = {
     "STRIPE_WEBHOOK_SECRET": "the secret of Stripe's webhook, needed beside STRIPE_API_KEY",
     "SMTP_URL": "a mail server instead of the mailbox page",
     "SCHOOL_NAME": "the school's name on pages and emails",
+    "CONTACT_EMAIL": "the alumni office's address on pages",
+    "DPO_EMAIL": "the data protection officer's address on pages",
     "LOG_LEVEL": "debug, info, warning or error",
     "OTLP_ENDPOINT": "where traces are sent",
     "EMAILS_NOT_BEFORE": "when notify's own PostgreSQL was restored: emails about what came before are held",

@@ -1,6 +1,6 @@
 """Dashboards: what staff watch while a campaign runs. Every figure is counted, and they agree."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,7 +33,8 @@ class ClassParticipation(Schema):
 class Dashboard(Schema):
     """Mean × donors is the sum, but for rounding.
 
-    `expected_minor` is the linear pace for today; null while no gift is taken: nothing can be late then.
+    `expected_minor` is the linear pace for today; null while no gift is taken, and on the first day: nothing
+    can be late then.
     """
 
     campaign = fields.Nested(CampaignShown, required=True)
@@ -73,11 +74,16 @@ def counted(session: Session, campaign: Campaign, *, at: datetime) -> dict[str, 
         "donations_count": total.donations_count,
         "median_minor": _one(session, MEDIAN, campaign.id),
         "mean_per_donor_minor": round(total.raised_minor / donors_count) if donors_count else None,
-        "expected_minor": campaign.expected_minor(day) if campaign.is_open(day) else None,
+        "expected_minor": campaign.expected_minor(day) if _has_pace(campaign, day) else None,
         "curve": curves.of_campaign(session, campaign.id),
         "participation": participation(session, campaign.id),
         "latest": latest(session, campaign.id, at=at),
     }
+
+
+def _has_pace(campaign: Campaign, day: date) -> bool:
+    """Whether gifts are taken since an earlier day: before its first evening a campaign is not late."""
+    return campaign.is_open(day) and day > campaign.starts_on
 
 
 def _one(session: Session, statement: Any, campaign_id: UUID) -> int | None:

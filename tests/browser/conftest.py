@@ -25,7 +25,7 @@ SWITCHES = [
 ]  # fmt: skip
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 NO_ICON = '<link rel="icon" href="data:,">'
-HEIGHTS = {1360: 900, 360: 780}
+HEIGHTS = {1360: 900, 360: 780, 180: 390}
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,15 @@ def site_process():
     server = make_server("127.0.0.1", 0, None, threaded=True)
     url = f"http://127.0.0.1:{server.server_port}"
     app = create_app(
-        WebSettings(service="web", public_url=url, directory_url=inside, giving_url=inside, notify_url=inside)
+        WebSettings(
+            service="web",
+            public_url=url,
+            directory_url=inside,
+            giving_url=inside,
+            notify_url=inside,
+            contact_email="anciens@valmont.example",
+            dpo_email="dpo@valmont.example",
+        )
     )
     server.app = app
     app.extensions["shared_answers"].fresh_s = 0

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Look
+from tests.web.fake_services import PERSON
 
 pytestmark = pytest.mark.browser
 
@@ -205,11 +206,16 @@ def test_a_notice_leaves_and_can_be_closed(guest, site):
 
 
 def test_the_menu_closes_on_escape_and_gives_the_focus_back(site, visit):
-    from tests.web.fake_services import PERSON
-
     claire = visit(site.url, PHONE, session=site.world.sign_in(PERSON)).open("/")
     claire.page.click("details.me summary")
     claire.page.keyboard.press("Escape")
 
     assert not claire.page.evaluate("document.querySelector('details.me').open")
     assert claire.page.evaluate("document.activeElement.tagName") == "SUMMARY"
+
+
+@pytest.mark.parametrize("path", ["/", PAGE, "/my/account", "/my/gifts", "/privacy", "/legal"])
+def test_a_phone_at_200_percent_never_scrolls_sideways(site, visit, path):
+    seen = visit(site.url, Look(180, "light", "fr"), session=site.world.sign_in(PERSON))
+
+    seen.open(path).check(path)

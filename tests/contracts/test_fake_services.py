@@ -78,6 +78,8 @@ ASKED = [
     ("GET", "/notify/timelines/{person}", None),
     ("GET", "/notify/paths/{donation}", None),
     ("GET", "/notify/emails", None),
+    ("GET", "/directory/imports", None),
+    ("POST", "/directory/imports", None),
 ]
 
 

@@ -141,9 +141,21 @@ def test_web_starts_in_production_without_a_demo_door() -> None:
         replace(told, public_url="http://alumni.example.org")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "match"),
+    [({}, "CONTACT_EMAIL is missing"), ({"CONTACT_EMAIL": ""}, "CONTACT_EMAIL"), ({"DPO_EMAIL": "x"}, "DPO")],
+)
+def test_web_does_not_start_with_nobody_to_write_to(wrong: dict[str, str], match: str) -> None:
+    told = environment_of_web() | wrong
+    if not wrong:
+        del told["CONTACT_EMAIL"]
+    with pytest.raises(SettingsMissing, match=match):
+        WebSettings.from_env("web", told)
+
+
 def environment_of_web() -> dict[str, str]:
     urls = dict.fromkeys(("DIRECTORY_URL", "GIVING_URL", "NOTIFY_URL"), "http://127.0.0.1:1")
-    return {**urls, "PUBLIC_URL": "https://alumni.example.org"}
+    return {**urls, "PUBLIC_URL": "https://alumni.example.org", "CONTACT_EMAIL": "office@example.org"}
 
 
 def test_only_the_local_stack_says_demo() -> None:

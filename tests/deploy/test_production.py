@@ -41,6 +41,7 @@ def told(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "TOKEN_PRIVATE_KEY_FILE": str(folder / "key.pem"),
         "PROVIDER_ACCOUNTS_FILE": str(folder / "accounts.json"),
         "SMTP_URL": "smtp://127.0.0.1:1",
+        "CONTACT_EMAIL": "office@alumni.example.edu",
         "EMAIL_FROM": "Alumni <alumni@example.edu>",
         **{f"{name}_URL": f"http://{name.lower()}:8000" for name in ("DIRECTORY", "GIVING", "NOTIFY")},
         **{f"{name}_KEY": name.lower() * 8 for name in ("LINK", "MESSAGE", "EMAIL")},

@@ -136,8 +136,9 @@ def test_a_draft_is_not_closed_and_one_whose_last_day_has_passed_is_not_launched
     assert staff("post", f"/{drafted['id']}/launches").json["code"] == "campaign_over"
 
 
-def test_what_is_not_live_has_no_pace(app, staff):
+def test_what_is_not_live_or_begins_today_has_no_pace(app, staff):
     live, later = world.campaign(), world.campaign(starts_on=world.NOW.date() + timedelta(days=9))
+    begun = world.campaign(starts_on=world.NOW.date())
     drafted = staff("post", "", wish()).json["id"]
     closed = world.campaign()
     staff("post", f"/{closed}/closures")
@@ -146,7 +147,7 @@ def test_what_is_not_live_has_no_pace(app, staff):
         return staff("get", f"/{campaign_id}/dashboard").json["expected_minor"]
 
     assert pace(live) is not None
-    assert [pace(each) for each in (later, drafted, closed)] == [None, None, None]
+    assert [pace(each) for each in (later, begun, drafted, closed)] == [None] * 4
 
 
 def _ids(answer):

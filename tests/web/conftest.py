@@ -33,7 +33,13 @@ def services(world):
 def settings(services):
     """What web is told."""
     return WebSettings(
-        service="web", public_url=HERE, directory_url=services, giving_url=services, notify_url=services
+        service="web",
+        public_url=HERE,
+        directory_url=services,
+        giving_url=services,
+        notify_url=services,
+        contact_email="anciens@valmont.example",
+        dpo_email="dpo@valmont.example",
     )
 
 

@@ -119,6 +119,7 @@ def test_web_starts_only_where_browsers_keep_the_session(public_url, starts):
             directory_url="http://d",
             giving_url="http://g",
             notify_url="http://n",
+            contact_email="office@example.org",
         )
 
     if starts:

@@ -15,7 +15,8 @@ def listed():
     """What was found and is not settled yet, newest first; and what the last comparisons did."""
     found = clients.giving().get("/findings", after=request.args.get("after"), limit=50)
     runs = tried(clients.giving().get, "/reconciliations", limit=8) or {"items": []}
-    return render_template("console/findings.html", found=found, kinds=kinds(), runs=runs["items"])
+    told = {"kinds": kinds(), "runs": runs["items"], "accounts": accounts()}
+    return render_template("console/findings.html", found=found, **told)
 
 
 @routes.post("/run")
@@ -37,6 +38,11 @@ def resolve(finding_id: str):
         said = _("Say in a few words what became of it.")
         return then(said, "console.reconciliation.listed", kind="bad")
     return then(_("Closed, with your note."), "console.reconciliation.listed")
+
+
+def accounts() -> dict[str, str]:
+    """The accounts at the provider, by the kind of entity that each receives for."""
+    return {"foundation": _("Foundation"), "association": _("Association")}
 
 
 def kinds() -> dict[str, tuple[str, str]]:

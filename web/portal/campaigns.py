@@ -217,11 +217,10 @@ def read_amount(form, campaign):
 def read_identity(form):
     """Who a guest is."""
     names = {name: tidy(form.value(name)) for name in ("given_name", "family_name")}
-    if not names["given_name"]:
-        form.refuse("given_name", _("Write your first name."))
-    if not names["family_name"]:
-        form.refuse("family_name", _("Write your last name."))
+    missing = {"given_name": _("Write your first name."), "family_name": _("Write your last name.")}
     for name, written in names.items():
+        if not written:
+            form.refuse(name, missing[name])
         if len(written) > LENGTH_MAX:
             form.refuse(name, _("That is too long: 100 characters at most."))
         if holds_address(written):
@@ -250,13 +249,13 @@ def begin(wish, *, key):
 def refuse(campaign, form, problem):
     """The service refused: say so beside the fields that it names."""
     sentences = {
-        "email": _("We cannot write to this address. Check it, please."),
+        "amount_minor": _("This amount cannot be given here."),
         "given_name": unusable("given_name"),
         "family_name": unusable("family_name"),
-        "amount_minor": _("This amount cannot be given here."),
+        "email": _("We cannot write to this address. Check it, please."),
     }
-    for name in problem.fields:
-        if name in sentences:
+    for name in sentences:
+        if name in problem.fields:
             form.refuse("other" if name == "amount_minor" else name, sentences[name])
     if form.is_good:
         form.alert = whole_refusal(problem)

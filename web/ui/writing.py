@@ -35,12 +35,20 @@ def teach(app: Flask) -> None:
     )
     app.jinja_env.globals.update(
         school=lambda: current_app.extensions["settings"].school_name,
+        office=lambda: current_app.extensions["settings"].contact_email,
+        officer=_officer,
         public_url=lambda: current_app.extensions["settings"].public_url.rstrip("/"),
         demo=lambda: current_app.extensions["settings"].demo,
         currency_symbol=lambda code: get_currency_symbol(code, locale=language()),
         now=lambda: datetime.now(UTC),
         with_query=with_query,
     )
+
+
+def _officer() -> str:
+    """Whom to write to about one's data: the officer, or the office where none was named."""
+    settings = current_app.extensions["settings"]
+    return settings.dpo_email or settings.contact_email
 
 
 def money(minor: int, currency: str = "EUR") -> str:
