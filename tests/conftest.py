@@ -14,14 +14,16 @@ from tests.support import postgres as postgres_support
 from tests.support.stack import stack  # noqa: F401 the session's fixture
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what must stay in one process when there are several (`-n 2`), and put first what takes longest.
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Say what must stay in one process when there are several (`-n 2`), before xdist reads it.
 
     Together stay the tests of one file, which share what it set up, and those that use the one stack.
     """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put first what takes longest, so that no process waits for it at the end."""
     items.sort(key=lambda item: _group(item) not in LONG)
 
 
