@@ -15,7 +15,7 @@ run: ## Start everything on this machine: make run [PORT=8080] [DATA=data] [HOST
 
 test: ## Run every test that this machine can run, in two processes: make test [ARGS="tests/giving -x"]
 	@sh deploy/environment.sh dev
-	@exec $(python) -m pytest -p tests.support.summary -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@exec $(python) -m pytest -p tests.support.summary -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: ## Check style, types and who imports whom
 	@sh deploy/environment.sh dev

@@ -13,26 +13,17 @@ from tests.support import broker as broker_support
 from tests.support import postgres as postgres_support
 from tests.support.stack import stack  # noqa: F401 the session's fixture
 
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Say what must stay in one process when there are several (`-n 2`), before xdist reads it.
-
-    Together stay the tests of one file, which share what it set up, and those that use the one stack.
-    """
-    item.add_marker(pytest.mark.xdist_group(_group(item)))
+LONG = {
+    "tests/chaos/test_gifts.py",
+    "tests/browser/test_console_pictures.py",
+    "tests/deploy/test_stack.py",
+    "tests/chaos/test_courier.py",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put first what takes longest, so that no process waits for it at the end."""
-    items.sort(key=lambda item: _group(item) not in LONG)
-
-
-LONG = {"stack", "tests/chaos/test_gifts.py", "tests/deploy/test_stack.py", "tests/chaos/test_courier.py"}
-
-
-def _group(item: pytest.Item) -> str:
-    uses_the_stack = "stack" in getattr(item, "fixturenames", ())
-    return "stack" if uses_the_stack else item.nodeid.partition("::")[0]
+    """Put first the files that take longest: of several processes (`-n 2`) none waits for them at the end."""
+    items.sort(key=lambda item: item.nodeid.partition("::")[0] not in LONG)
 
 
 @pytest.fixture(scope="session")
