@@ -15,6 +15,7 @@ from services.giving import checkouts, donations, provider_events, refunds, sett
 from services.giving.demo_plan import Planned
 from services.giving.models import Checkout, Donation, Refund, Transaction
 from services.giving.settings import current
+from services.giving.told_events import Told
 from shared.clock import now
 from shared.db import is_ill, uuid7
 from shared.payments.accounts import Account
@@ -135,7 +136,7 @@ def _settle(session: Session, account: str, paid: list[tuple[Begun, dict[str, An
 
 def _take(session: Session, account: str, told: Iterable[tuple[dict[str, Any], datetime]]) -> None:
     for event, at in told:
-        provider_events.take(session, event, account=account, body=json.dumps(event), at=at)
+        provider_events.take(session, Told(event, account=account, at=at), body=json.dumps(event))
 
 
 def _payment(answer: dict[str, Any]) -> Payment:

@@ -22,8 +22,9 @@ from sqlalchemy.orm import Session
 
 from services.giving import donors, provider_events, reconciliations
 from services.giving.models import Campaign, Checkout, Donation, ProviderEvent, Transaction, database
-from services.giving.provider_events import PAID, Told
+from services.giving.provider_events import PAID
 from services.giving.settings import current, load
+from services.giving.told_events import Told
 from shared import audit
 from shared.clock import now
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from sqlalchemy.sql.selectable import HasCTE
 
 from services.giving import checkouts, findings, gifts, refund_outcomes, settlements
 from services.giving.models import ProviderEvent, Refund, Settlement
+from services.giving.told_events import EventUnreadable, Told
 from shared.errors import DomainError
 from shared.payments.records import Refund as ProviderRefund
 from shared.telemetry import log
@@ -65,11 +66,9 @@ TAKE_WITH_GIFT = with_gift(TAKE)
 
 def take(
     session: Session,
-    event: dict[str, Any],
+    told: Told,
     *,
-    account: str,
     body: str,
-    at: datetime,
     received_at: datetime | None = None,
     source: str = "webhook",
 ) -> str:
@@ -78,29 +77,28 @@ def take(
     The row decides: it is inserted first, and who comes second with the same id waits for the first one's
     commit and then changes nothing.
     """
-    told = Told(event, account=account, at=at)
     row = {
-        "account": account,
+        "account": told.account,
         "event_id": told.id,
         "type": told.type,
         "object_id": str(told.object.get("id", "")),
         "happened_at": told.happened_at,
-        "received_at": received_at or at,
+        "received_at": received_at or told.at,
         "source": source,
         "body": body,
     }
     if not _is_new(session, told, row):
-        session.execute(COUNT_COPY, {"of_account": account, "of_event": told.id})
+        session.execute(COUNT_COPY, {"of_account": told.account, "of_event": told.id})
         return "repeated"
     outcome = apply(session, told)
     if outcome != "applied":
-        taken = session.get_one(ProviderEvent, (account, told.id))
+        taken = session.get_one(ProviderEvent, (told.account, told.id))
         taken.outcome = outcome
-        taken.retry_at = at + timedelta(seconds=2) if outcome == "parked" else None
+        taken.retry_at = told.at + timedelta(seconds=2) if outcome == "parked" else None
     return outcome
 
 
-def _is_new(session: Session, told: "Told", row: dict[str, Any]) -> bool:
+def _is_new(session: Session, told: Told, row: dict[str, Any]) -> bool:
     """Insert the event's row, and lock with it the gift that a payment is for; False when it was there."""
     checkout_id = told.mark("checkout_id") if HANDLERS.get(told.type) is _completed else None
     if checkout_id is None:
@@ -111,7 +109,7 @@ def _is_new(session: Session, told: "Told", row: dict[str, Any]) -> bool:
     return taken is not None
 
 
-def apply(session: Session, told: "Told") -> str:
+def apply(session: Session, told: Told) -> str:
     """What the event does: `applied`, `ignored`, `parked` or `mismatch`."""
     handler = HANDLERS.get(told.type)
     if handler is None:
@@ -123,47 +121,8 @@ def apply(session: Session, told: "Told") -> str:
         return findings.mismatch(session, "event_unreadable", told.account, told.id, None, detail, at=told.at)
 
 
-class EventUnreadable(ValueError):
-    """A field that the provider always sends is missing or of another kind."""
-
-
-class Told:
-    """One event as handlers read it."""
-
-    gift: gifts.Gift | None = None
-    """The gift of the checkout that it names, when taking the event has locked it."""
-
-    def __init__(self, event: dict[str, Any], *, account: str, at: datetime) -> None:
-        self.account, self.at = account, at
-        self.id, self.type = str(event["id"]), str(event["type"])
-        self.object: dict[str, Any] = event["data"]["object"]
-        self.happened_at = datetime.fromtimestamp(event["created"], UTC)
-
-    def text(self, name: str) -> str:
-        """A text of the object, or EventUnreadable."""
-        return str(self._read(name, str))
-
-    def whole(self, name: str) -> int:
-        """A whole number of the object, or EventUnreadable."""
-        return int(self._read(name, int))
-
-    def mark(self, name: str) -> UUID | None:
-        """The id of ours that the object carries under `name`; None when it is not one of ours."""
-        try:
-            return UUID(self.object["metadata"][name])
-        except (KeyError, TypeError, ValueError, AttributeError):
-            return None
-
-    def _read(self, name: str, kind: type) -> Any:
-        value = self.object.get(name)
-        if type(value) is not kind:
-            raise EventUnreadable(name)
-        return value
-
-
-def gift_of(session: Session, event: dict[str, Any], *, account: str, at: datetime) -> UUID | None:
+def gift_of(session: Session, told: Told) -> UUID | None:
     """The gift that an event is about; None when it is none of ours. Only refunds are looked up."""
-    told = Told(event, account=account, at=at)
     if (marked := told.mark("donation_id")) is not None:
         return marked
     if (refund_id := told.mark("refund_id")) is not None:
@@ -171,7 +130,7 @@ def gift_of(session: Session, event: dict[str, Any], *, account: str, at: dateti
     else:
         payment_id = str(told.object.get("payment_intent") or "")
         known = select(Settlement.donation_id).where(
-            Settlement.account == account, Settlement.payment_id == payment_id
+            Settlement.account == told.account, Settlement.payment_id == payment_id
         )
     return session.execute(known).scalar_one_or_none()
 

@@ -17,6 +17,7 @@ from services.giving import findings, provider_events, settlements
 from services.giving.differences import CHARGES, Books, Difference, unmoved
 from services.giving.models import ProviderEvent, Reconciliation, Settlement, Transaction
 from services.giving.settings import current
+from services.giving.told_events import Told
 from shared import audit
 from shared.auth import caller
 from shared.clock import now
@@ -140,10 +141,9 @@ def _take(account: Account, event: dict[str, Any]) -> bool:
     if event["livemode"] is not account.is_live:
         return False
     body = json.dumps(event, ensure_ascii=False)
+    told = Told(event, account=account.account, at=now())
     with Transaction() as session:
-        outcome = provider_events.take(
-            session, event, account=account.account, body=body, at=now(), source="reconciliation"
-        )
+        outcome = provider_events.take(session, told, body=body, source="reconciliation")
     return outcome != "repeated"
 
 

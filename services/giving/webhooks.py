@@ -8,6 +8,7 @@ from marshmallow import Schema, fields
 from services.giving import provider_events
 from services.giving.models import Transaction
 from services.giving.settings import current
+from services.giving.told_events import Told
 from shared import telemetry
 from shared.clock import now
 from shared.http import Blueprint
@@ -41,12 +42,11 @@ def receive(account: str) -> Any:
     except webhook.BadWebhook as refusal:
         log.warning("webhook refused", account=account, reason=refusal.reason)
         raise
+    told = Told(event, account=account, at=now())
     with Transaction() as session:
-        outcome = provider_events.take(
-            session, event, account=account, body=raw.decode(), received_at=received_at, at=now()
-        )
-        gift = provider_events.gift_of(session, event, account=account, at=received_at)
+        outcome = provider_events.take(session, told, body=raw.decode(), received_at=received_at)
+        gift = provider_events.gift_of(session, told)
     if gift is not None:
         telemetry.concerns(gift)
-    log.info("webhook taken", account=account, event_id=event["id"], type=event["type"], outcome=outcome)
+    log.info("webhook taken", account=account, event_id=told.id, type=told.type, outcome=outcome)
     return {"received": True}

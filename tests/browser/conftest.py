@@ -12,8 +12,8 @@ from playwright.sync_api import Page, sync_playwright
 from werkzeug.serving import make_server
 
 from tests.web import fake_services
+from tests.web.fake_server import World
 from web.app import create_app
-from web.settings import WebSettings
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "build" / "pictures"
@@ -197,27 +197,17 @@ class Site:
     """The portal over stand-ins of the services, which a test may change."""
 
     url: str
-    world: fake_services.World
+    world: World
 
 
 @pytest.fixture(scope="session")
 def site_process():
     """One portal for the run, over stand-ins."""
-    services = fake_services.start(fake_services.World())
+    services = fake_services.start(World())
     inside = f"http://127.0.0.1:{services.server_port}"
     server = make_server("127.0.0.1", 0, None, threaded=True)
     url = f"http://127.0.0.1:{server.server_port}"
-    app = create_app(
-        WebSettings(
-            service="web",
-            public_url=url,
-            directory_url=inside,
-            giving_url=inside,
-            notify_url=inside,
-            contact_email="anciens@valmont.example",
-            dpo_email="dpo@valmont.example",
-        )
-    )
+    app = create_app(fake_services.portal_settings(inside, url))
     server.app = app
     app.extensions["shared_answers"].fresh_s = 0
     app.extensions["shared_answers"].stale_s = 0
@@ -234,6 +224,6 @@ def site_process():
 def site(site_process):
     """The portal, with a world of its own."""
     url, services = site_process
-    services.world = fake_services.World()
+    services.world = World()
     services.world.public_url = url
     return Site(url, services.world)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Look
-from tests.web.fake_services import PERSON
+from tests.web.samples import PERSON
 
 pytestmark = pytest.mark.browser
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.conftest import LOOKS
-from tests.web.fake_services import PERSON, campaign, my_gift
+from tests.web.samples import PERSON, campaign, my_gift
 
 pytestmark = pytest.mark.browser
 

@@ -14,8 +14,10 @@ import pytest
 from flask import Flask
 from jsonschema import Draft202012Validator
 
-from tests.web import fake_services
-from tests.web.fake_services import FUND_ID, PERSON, ROUTES, campaign
+from tests.web import fake_services, samples
+from tests.web.fake_server import World
+from tests.web.fake_services import ROUTES
+from tests.web.samples import FUND_ID, PERSON, campaign
 
 API = "/api/v1"
 GUEST = {"given_name": "Zoé", "family_name": "Le Goff", "email": "zoe@example.org"}
@@ -92,11 +94,11 @@ def documents(applications: dict[str, Flask]) -> dict[str, Any]:
 @pytest.fixture
 def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
     """The fake services, with one of everything and somebody signed in; the names that addresses contain."""
-    world = fake_services.World()
-    world.my_gifts = [fake_services.my_gift("settled", 5_000)]
-    world.records = [fake_services.record()]
-    world.findings = [fake_services.finding(amount_minor=5_000)]
-    world.emails = [fake_services.email()]
+    world = World()
+    world.my_gifts = [samples.my_gift("settled", 5_000)]
+    world.records = [samples.record()]
+    world.findings = [samples.finding(amount_minor=5_000)]
+    world.emails = [samples.email()]
     world.directory_of(PERSON)
     server = fake_services.start(world)
     session = {"Authorization": f"Session {world.sign_in(PERSON)}", "Idempotency-Key": "a gift of one's own"}

@@ -12,6 +12,7 @@ from sqlalchemy import column, select, text
 from services.giving import findings, provider_events
 from services.giving.drift import drift_check
 from services.giving.models import Finding, ProviderEvent, Transaction
+from services.giving.told_events import Told
 from tests.giving import world
 from tests.giving.conftest import WEBHOOK_SECRET
 from tests.support.scale import sized
@@ -30,7 +31,8 @@ def count(what):
 def take(gift, *events):
     for event in events:
         with Transaction() as session:
-            provider_events.take(session, event, account=gift.account, body=json.dumps(event), at=world.NOW)
+            told = Told(event, account=gift.account, at=world.NOW)
+            provider_events.take(session, told, body=json.dumps(event))
 
 
 def retry_parked():

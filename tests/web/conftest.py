@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
 
 from tests.web import fake_services
+from tests.web.fake_server import World
 from web.app import create_app
-from web.settings import WebSettings
 
 HERE = "http://127.0.0.1:8080"
 
@@ -17,7 +17,7 @@ HERE = "http://127.0.0.1:8080"
 @pytest.fixture
 def world():
     """What the services know."""
-    return fake_services.World()
+    return World()
 
 
 @pytest.fixture
@@ -32,15 +32,7 @@ def services(world):
 @pytest.fixture
 def settings(services):
     """What web is told."""
-    return WebSettings(
-        service="web",
-        public_url=HERE,
-        directory_url=services,
-        giving_url=services,
-        notify_url=services,
-        contact_email="anciens@valmont.example",
-        dpo_email="dpo@valmont.example",
-    )
+    return fake_services.portal_settings(services, HERE)
 
 
 @pytest.fixture(scope="session")

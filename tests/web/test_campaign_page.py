@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.web.fake_services import campaign
+from tests.web.samples import campaign
 
 PAGE = "/campaigns/bourses-2026"
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.web.fake_services import FUND_ID, PERSON, campaign, problem
+from tests.web.fake_server import problem
+from tests.web.samples import FUND_ID, PERSON, campaign
 from tests.web.test_campaign_page import text_of
 
 RIGHTS = ["giving.read", "giving.manage"]

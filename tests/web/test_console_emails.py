@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.web.fake_services import PERSON, email
+from tests.web.samples import PERSON, email
 from tests.web.test_campaign_page import text_of
 from web.console.emails import STATUSES
 

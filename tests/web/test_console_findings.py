@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.web.fake_services import PERSON, finding
+from tests.web.samples import PERSON, finding
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.web.fake_services import EMAIL_ID, PERSON, record
+from tests.web.samples import EMAIL_ID, PERSON, record
 from web.console.gifts import _from_payment
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.web.fake_services import PERSON
+from tests.web.samples import PERSON
 from tests.web.test_campaign_page import text_of
 from web.console import visits
 

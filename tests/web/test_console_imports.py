@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from tests.web.fake_services import PERSON, problem
+from tests.web.fake_server import problem
+from tests.web.samples import PERSON
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import html
 
 import pytest
 
-from tests.web.fake_services import PERSON, problem, record
+from tests.web.fake_server import problem
+from tests.web.samples import PERSON, record
 
 OFFICER = PERSON | {"id": "0198f000-0000-7000-8000-000000000009", "given_name": "Hélène"}
 RIGHTS = ["people.read", "people.manage", "rights.manage"]

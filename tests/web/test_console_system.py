@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tests.web.fake_services import PERSON
+from tests.web.samples import PERSON
 
 
 def test_the_oldest_email_and_delivery_that_wait_are_told(world, browser):

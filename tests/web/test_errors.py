@@ -3,7 +3,9 @@
 import httpx
 import pytest
 
-from tests.web.fake_services import PERSON, problem
+from tests.web.fake_giving import ID, G
+from tests.web.fake_server import problem
+from tests.web.samples import PERSON
 from web.clients import Problem, Service, ServiceDown
 
 
@@ -98,10 +100,11 @@ def test_a_session_that_ended_in_between_leads_to_sign_in(browser, world):
     assert browser.get("/my/gifts").location.startswith("/sign-in?next=")
 
 
-def test_too_many_requests_say_how_long_to_wait(browser, world, monkeypatch):
-    monkeypatch.setattr(
-        "tests.web.fake_services.find", lambda *_: (_ for _ in ()).throw(problem(429, "x", Retry_After=7))
-    )
+def test_too_many_requests_say_how_long_to_wait(browser, world):
+    def refuse(*_):
+        raise problem(429, "x", Retry_After=7)
+
+    world.instead = [("GET", f"{G}/campaigns/{ID}", refuse)]
 
     page = browser.get("/campaigns/bourses-2026")
 

@@ -6,7 +6,8 @@ from http.cookies import SimpleCookie
 
 import pytest
 
-from tests.web.fake_services import PERSON, campaign, problem
+from tests.web.fake_server import problem
+from tests.web.samples import PERSON, campaign
 from web.portal.campaigns import after_tax
 from web.ui.forms import Filled, key_of, minor_units
 from web.ui.returns import send_back

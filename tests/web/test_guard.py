@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.web.fake_services import PERSON
+from tests.web.samples import PERSON
 from tests.web.test_giving_form import GUEST, PAGE
 from web.app import create_app
 

@@ -8,6 +8,8 @@ import pytest
 from babel.messages import pofile
 from babel.messages.extract import extract_from_dir
 
+from tests.web.samples import PERSON
+
 ROOT = Path(__file__).parents[2]
 METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
 OPTIONS = {
@@ -78,8 +80,6 @@ def test_choosing_a_language_leads_nowhere_else(app, path):
 
 
 def test_a_signed_in_person_s_language_is_spoken_unless_they_chose_another(browser, world):
-    from tests.web.fake_services import PERSON
-
     browser.hold(world.sign_in(PERSON | {"locale": "en"}))
 
     assert '<html lang="en">' in browser.get("/my/gifts").text

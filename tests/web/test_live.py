@@ -7,7 +7,7 @@ import httpx
 import pytest
 from werkzeug.serving import make_server
 
-from tests.web.fake_services import PERSON
+from tests.web.samples import PERSON
 from web import live, session
 
 

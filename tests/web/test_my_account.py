@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-import tests.web.fake_services as fake
-from tests.web.fake_services import AUTHENTICATOR_KEY, PERSON, Answer, D
+from tests.web.fake_directory import AUTHENTICATOR_KEY, D
+from tests.web.fake_server import Answer
+from tests.web.samples import PERSON
 
 
 @pytest.fixture
@@ -72,13 +73,13 @@ def test_a_forged_step_begins_again(claire, world):
     assert not given(world, "/confirmations")
 
 
-def test_staff_without_an_authenticator_are_led_to_add_one(browser, world, monkeypatch):
+def test_staff_without_an_authenticator_are_led_to_add_one(browser, world):
     def opened(self, world, query, body):
         secret = world.sign_in(PERSON)
         told = {"secret": secret, "expires_at": "2099-01-01T00:00:00+00:00", "person_id": PERSON["id"]}
         raise Answer(201, {**told, "authenticator_missing": True})
 
-    monkeypatch.setattr(fake, "ROUTES", [("POST", f"{D}/sessions", opened), *fake.ROUTES])
+    world.instead = [("POST", f"{D}/sessions", opened)]
 
     answer = browser.post("/sign-in/password", {"email": "staff@example.org", "password": "right horse"})
 

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.web.fake_services import PERSON, record
+from tests.web.samples import PERSON, record
 from tests.web.test_giving_form import GUEST, PAGE
 
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from shared.settings import SettingsMissing
-from tests.web.fake_services import PERSON
+from tests.web.samples import PERSON
 from web import session
 from web.settings import WebSettings
 

@@ -4,7 +4,9 @@ import time
 
 import pytest
 
-from tests.web.fake_services import PERSON, problem
+from tests.web.fake_directory import D
+from tests.web.fake_server import problem
+from tests.web.samples import PERSON
 
 
 def test_a_link_is_sent_in_the_language_of_the_page(browser, world):
@@ -208,21 +210,11 @@ def test_without_gifts_the_page_says_what_will_be_there(browser, world):
 
 
 def test_too_many_tries_say_how_long_to_wait(browser, world):
-    import tests.web.fake_services as fake
-
     def refuse(*_):
         raise problem(429, "too_many", Retry_After=600)
 
-    found = [
-        i
-        for i, (verb, pattern, _) in enumerate(fake.ROUTES)
-        if verb == "POST" and pattern.endswith("/sessions")
-    ]
-    kept = fake.ROUTES[found[0]]
-    fake.ROUTES[found[0]] = (*kept[:2], refuse)
-    try:
-        page = browser.corrected("/sign-in/password", {"email": "claire@example.org", "password": "x"})
-    finally:
-        fake.ROUTES[found[0]] = kept
+    world.instead = [("POST", f"{D}/sessions", refuse)]
+
+    page = browser.corrected("/sign-in/password", {"email": "claire@example.org", "password": "x"})
 
     assert "Patientez 10 min" in page.text

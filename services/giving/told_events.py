@@ -1,0 +1,45 @@
+"""Told events: one event of the provider, read field by field as its handlers need it."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from services.giving import gifts
+
+
+class EventUnreadable(ValueError):
+    """A field that the provider always sends is missing or of another kind."""
+
+
+class Told:
+    """One event as handlers read it."""
+
+    gift: gifts.Gift | None = None
+    """The gift of the checkout that it names, when taking the event has locked it."""
+
+    def __init__(self, event: dict[str, Any], *, account: str, at: datetime) -> None:
+        self.account, self.at = account, at
+        self.id, self.type = str(event["id"]), str(event["type"])
+        self.object: dict[str, Any] = event["data"]["object"]
+        self.happened_at = datetime.fromtimestamp(event["created"], UTC)
+
+    def text(self, name: str) -> str:
+        """A text of the object, or EventUnreadable."""
+        return str(self._read(name, str))
+
+    def whole(self, name: str) -> int:
+        """A whole number of the object, or EventUnreadable."""
+        return int(self._read(name, int))
+
+    def mark(self, name: str) -> UUID | None:
+        """The id of ours that the object carries under `name`; None when it is not one of ours."""
+        try:
+            return UUID(self.object["metadata"][name])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+    def _read(self, name: str, kind: type) -> Any:
+        value = self.object.get(name)
+        if type(value) is not kind:
+            raise EventUnreadable(name)
+        return value

@@ -1,0 +1,244 @@
+"""Giving, as web's tests need it."""
+
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from tests.web.fake_server import Answer, problem, refused_once
+from tests.web.samples import PARIS, campaign
+
+G, ID = "/api/v1/giving", "([^/]+)"
+
+
+def list_campaigns(self, world, query, body):
+    wanted = query.get("status", ["draft", "live", "closed"])
+    return {"items": [each for each in world.campaigns if each["status"] in wanted], "next": None}
+
+
+def find(world, name):
+    for each in world.campaigns:
+        if name in (each["slug"], each["id"]):
+            return each
+    raise problem(404, "campaign_not_found")
+
+
+def show_campaign(self, world, query, body, name):
+    found = find(world, name)
+    if found["status"] == "draft" and "giving.read" not in self.rights(world):
+        raise problem(404, "campaign_not_found")
+    return found
+
+
+def decide(self, world, query, body, name, decision):
+    """A launch, a closure, a reopening; each refused while the world has a problem with it."""
+    refused_once(world)
+    found, now = find(world, name), datetime.now(UTC).isoformat()
+    found |= {
+        "launches": {"status": "live", "launched_at": now},
+        "closures": {"status": "closed", "closed_at": now},
+        "reopenings": {"status": "live", "closed_at": None},
+    }[decision]
+    raise Answer(201, found)
+
+
+def create_campaign(self, world, query, body):
+    refused_once(world)
+    new = {"status": "draft", "launched_at": None, "raised_minor": 0, "donations_count": 0, "donors_count": 0}
+    world.campaigns.append(written(campaign(body["slug"], **new), body))
+    raise Answer(201, world.campaigns[-1])
+
+
+def change_campaign(self, world, query, body, name):
+    refused_once(world)
+    found = find(world, name)
+    changed = written(found, body)
+    world.campaigns = [each for each in world.campaigns if each is not found] + [changed]
+    return changed
+
+
+def written(found, wish):
+    """The campaign with what was wished; a fund is wished by its id, and shown with its name."""
+    told = {name: value for name, value in wish.items() if name != "fund_id"}
+    fund = {"fund": found["fund"] | {"id": wish["fund_id"]}} if "fund_id" in wish else {}
+    return found | told | fund
+
+
+def funds(self, world, query, body):
+    each = campaign()
+    return {"items": [each["fund"] | {"entity": each["entity"]}], "next": None}
+
+
+def dashboard(self, world, query, body, name):
+    found = find(world, name)
+    sums = ("raised_minor", "goal_minor", "currency", "donations_count", "donors_count")
+    return {each: found[each] for each in sums} | {
+        "campaign": found,
+        "first_time_donors_count": 0,
+        "median_minor": None,
+        "mean_per_donor_minor": None,
+        "expected_minor": 7_000_000 if found["status"] == "live" else None,
+        "curve": [],
+        "participation": [],
+        "latest": [],
+    }
+
+
+def total(self, world, query, body, name):
+    found = find(world, name)
+    keys = ("raised_minor", "goal_minor", "currency", "donations_count", "donors_count")
+    return {key: found[key] for key in keys} | {"latest_at": None}
+
+
+def show_wall(self, world, query, body, name):
+    find(world, name)
+    return {"items": world.wall}
+
+
+def donate(self, world, query, body):
+    key = self.headers.get("Idempotency-Key")
+    refused_once(world)
+    if not key:
+        raise problem(400, "key_missing")
+    if key in world.by_key:
+        wish, found = world.by_key[key]
+        if wish != body:
+            raise problem(422, "key_reused")
+        if world.claims.get(key, 0) > time.monotonic():
+            raise problem(409, "busy", Retry_After=1)
+        return found
+    if "email" in body and body["email"].endswith("@nowhere.invalid"):
+        raise problem(422, "invalid", {"json": {"email": ["Not a valid email address."]}})
+    link = f"{uuid.uuid4()}.abcdefghijklmnopqrstuv"
+    found = {
+        "id": str(uuid.uuid4()),
+        "status": "pending",
+        "amount_minor": body["amount_minor"],
+        "currency": body["currency"],
+        "campaign_id": body["campaign_id"],
+        "link": link,
+        "checkout_url": f"{world.public_url}/sandbox/pay/{link}",
+    }
+    world.by_key[key] = (body, found)
+    world.donations[link] = found | {"wall": {"shows_name": False, "shows_amount": False}}
+    raise Answer(201, found)
+
+
+def gift(self, world, query, body, link):
+    found = world.donations.get(link)
+    if not found:
+        raise problem(404, "link_not_found")
+    about = find(world, found["campaign_id"])
+    kept = {key: found[key] for key in ("id", "status", "amount_minor", "currency", "wall")}
+    return kept | {
+        "campaign": {k: about[k] for k in ("id", "slug", "title")},
+        "entity_name": about["entity"]["name"],
+        "declined_at": found.get("declined_at"),
+        "settled_at": None,
+        "receipt_expected": about["entity"]["can_issue_receipts"],
+        "can_retry": found["status"] in {"pending", "failed"},
+    }
+
+
+def put_wall(self, world, query, body, link):
+    world.donations[link]["wall"] = body
+    return gift(self, world, query, None, link)
+
+
+def retry(self, world, query, body, link):
+    raise Answer(201, {"checkout_url": f"{world.public_url}/sandbox/pay/{link}"})
+
+
+def activity(self, world, query, body):
+    world.since.append(query["since"][0])
+    sums = {"gifts_count": 3, "gifts_minor": 15_000, "refunds_count": 1, "refunds_minor": 5000}
+    return sums | {"declined_count": 0, "currency": "EUR"}
+
+
+def month(self, world, query, body):
+    today = datetime.now(PARIS).date()
+    day = {"on": str(today), "day_minor": 15_000, "raised_minor": 15_000}
+    return {
+        "currency": "EUR",
+        "first": str(today.replace(day=1)),
+        "last": str(today + timedelta(days=1)),
+        "raised_minor": 15_000,
+        "previous_minor": 9000,
+        "curve": [day],
+    }
+
+
+def findings(self, world, query, body):
+    return {"items": world.findings, "next": None}
+
+
+def my_gifts(self, world, query, body):
+    self.session(world)
+    return {"items": world.my_gifts, "next": None}
+
+
+PAID = ("received", "awaiting", "refunded")
+
+
+def found_records(world, query):
+    asked, party = query.get("standing", ["given"])[0], query.get("party_id", [None])[0]
+    for each in world.records:
+        shown = {"given": each["standing"] in PAID, "unpaid": each["standing"] not in PAID, "any": True}
+        if shown.get(asked, each["standing"] == asked) and party in {None, each["donor"]["party_id"]}:
+            yield each
+
+
+def list_records(self, world, query, body):
+    self.session(world)
+    listed = ("id", "status", "standing", "amount_minor", "currency", "campaign", "donor", "created_at")
+    listed += ("settled_at", "failed_at", "refunded_at")
+    found = [{name: each[name] for name in listed} for each in found_records(world, query)]
+    return {"items": found, "next": None}
+
+
+def count_records(self, world, query, body):
+    self.session(world)
+    lines = {}
+    for each in found_records(world, query):
+        empty = {"standing": each["standing"], "currency": "EUR", "count": 0, "amount_minor": 0}
+        line = lines.setdefault(each["standing"], empty)
+        line["count"] += 1
+        line["amount_minor"] += each["amount_minor"]
+    return {"items": list(lines.values())}
+
+
+def show_record(self, world, query, body, name):
+    self.session(world)
+    for each in world.records:
+        if each["id"] == name:
+            return each
+    raise problem(404, "not_found")
+
+
+def path_of_record(self, world, query, body, name):
+    begun = {"at": datetime.now(UTC).isoformat(), "kind": "form_filled", "service": "giving"}
+    return {"steps": [begun | {"title": {"fr": "Formulaire rempli", "en": "Form filled in"}}]}
+
+
+ROUTES = [
+    ("GET", f"{G}/campaigns", list_campaigns),
+    ("POST", f"{G}/campaigns", create_campaign),
+    ("GET", f"{G}/campaigns/{ID}", show_campaign),
+    ("PATCH", f"{G}/campaigns/{ID}", change_campaign),
+    ("GET", f"{G}/campaigns/{ID}/dashboard", dashboard),
+    ("POST", f"{G}/campaigns/{ID}/(launches|closures|reopenings)", decide),
+    ("GET", f"{G}/funds", funds),
+    ("GET", f"{G}/activity", activity),
+    ("GET", f"{G}/activity/month", month),
+    ("GET", f"{G}/findings", findings),
+    ("GET", f"{G}/campaigns/{ID}/total", total),
+    ("GET", f"{G}/campaigns/{ID}/wall", show_wall),
+    ("POST", f"{G}/donations", donate),
+    ("GET", f"{G}/donations", list_records),
+    ("GET", f"{G}/donation-totals", count_records),
+    ("GET", f"{G}/donations/{ID}", show_record),
+    ("GET", f"{G}/paths/{ID}", path_of_record),
+    ("GET", f"{G}/gift-links/{ID}", gift),
+    ("PUT", f"{G}/gift-links/{ID}/wall", put_wall),
+    ("POST", f"{G}/gift-links/{ID}/checkouts", retry),
+    ("GET", f"{G}/my-donations", my_gifts),
+]

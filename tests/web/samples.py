@@ -1,0 +1,157 @@
+"""Samples of what the services tell: one of each kind, which a test changes as it needs."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+PARIS = ZoneInfo("Europe/Paris")
+EMAIL_ID = "0198f000-0000-7000-8000-00000000000e"
+FUND_ID = "0198f000-0000-7000-8000-00000000000f"
+STORY = {
+    "fr": "Le fonds de bourses verse, pendant dix mois, de quoi tenir : le loyer, les livres,"
+    " le billet de train pour rentrer.\n\nChaque dossier est étudié par deux personnes,"
+    " et personne d'autre ne le lit.",
+    "en": "For ten months the fund pays what it takes to hold on: the rent, the books, the train home."
+    "\n\nTwo people study each request, and nobody else reads it.",
+}
+
+
+def campaign(slug="bourses-2026", **changes):
+    """One campaign as giving tells it."""
+    today = datetime.now(PARIS).date()
+    return {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, slug)),
+        "slug": slug,
+        "status": "live",
+        "title": {
+            "fr": "Personne ne devrait renoncer à ses études à cause d'un loyer",
+            "en": "Nobody should give up studying because of a rent",
+        },
+        "summary": {
+            "fr": "Une bourse de 400 € par mois, c'est une année sauvée. Avec vous, 30 étudiantes et"
+            " étudiants de la promotion 2026 la recevront.",
+            "en": "A grant of €400 a month saves a year."
+            " With you, 30 students of the class of 2026 will have one.",
+        },
+        "story": STORY,
+        "surplus_use": {
+            "fr": "Si l'objectif est dépassé, le surplus finance les bourses de 2027.",
+            "en": "Beyond the goal, the surplus pays for the grants of 2027.",
+        },
+        "goal_minor": 12_000_000,
+        "currency": "EUR",
+        "raised_minor": 8_764_000,
+        "donations_count": 430,
+        "donors_count": 412,
+        "starts_on": str(today - timedelta(days=54)),
+        "ends_on": str(today + timedelta(days=37)),
+        "launched_at": (datetime.now(UTC) - timedelta(days=54)).isoformat(),
+        "closed_at": None,
+        "suggested_minor": [6000, 12000, 30000],
+        "picture": "skyline",
+        "entity": {
+            "id": str(uuid.uuid4()),
+            "slug": "fondation",
+            "name": "Fondation de l'université de Valmont",
+            "can_issue_receipts": True,
+        },
+        "fund": {"id": FUND_ID, "name": "Fonds de bourses"},
+        "tax": {"rate_percent": 66, "ceiling_percent": 20},
+    } | changes
+
+
+def my_gift(status, amount):
+    """A gift in the list of mine."""
+    now = datetime.now(UTC).isoformat()
+    return {
+        "id": str(uuid.uuid4()),
+        "campaign": {key: campaign()[key] for key in ("id", "slug", "title")},
+        "status": status,
+        "amount_minor": amount,
+        "currency": "EUR",
+        "created_at": now,
+        "settled_at": now,
+        "link": "a.b",
+    }
+
+
+def wall():
+    """Who gave lately, by their choice."""
+    now = datetime.now(UTC)
+    rows = [("Claire L.", 2009, None, 20), (None, 1998, None, 400), ("Thanh N.", 1998, 30000, 4000)]
+    rows += [(None, None, None, 90000)]
+    return [
+        {"name": n, "class_year": y, "amount_minor": a, "at": (now - timedelta(seconds=s)).isoformat()}
+        for n, y, a, s in rows
+    ]
+
+
+def record(**changes):
+    """One gift as giving tells it to staff."""
+    now, about = datetime.now(UTC), campaign()
+    return {
+        "id": str(uuid.uuid4()),
+        "status": "settled",
+        "standing": "received",
+        "amount_minor": 12_000,
+        "currency": "EUR",
+        "campaign": {key: about[key] for key in ("id", "slug", "title")},
+        "donor": {
+            "party_id": str(uuid.uuid4()),
+            "person_id": None,
+            "given_name": "Hélène",
+            "family_name": "D’Aubigné",
+            "email": "helene@example.org",
+            "class_year": None,
+        },
+        "created_at": (now - timedelta(minutes=3)).isoformat(),
+        "settled_at": now.isoformat(),
+        "failed_at": None,
+        "refunded_at": None,
+        "message": None,
+        "country": None,
+        "locale": "fr",
+        "failure": None,
+        "fee_minor": 205,
+        "net_minor": 11_795,
+        "payment_id": "pi_1",
+        "method": {"kind": "card", "brand": "visa", "last4": "4242"},
+        "refunds": [],
+        "ledger": [],
+        "checkouts": [],
+        "wall": {"shows_name": False, "shows_amount": False},
+    } | changes
+
+
+def finding(**detail):
+    """One difference between the books and the provider, as giving tells it."""
+    return {
+        "id": str(uuid.uuid4()),
+        "account": "foundation",
+        "kind": "charge_unknown",
+        "reference": "ch_1",
+        "donation_id": None,
+        "detail": detail,
+        "found_at": datetime.now(UTC).isoformat(),
+        "resolved_at": None,
+        "note": None,
+    }
+
+
+def email(**changes):
+    """One email as notify tells it in a list."""
+    now = datetime.now(UTC).isoformat()
+    ids = {name: str(uuid.uuid4()) for name in ("id", "party_id", "correlation_id")}
+    words = {"to_address": "helene@example.org", "to_name": "Hélène D’Aubigné", "subject": "Merci Hélène"}
+    told = {"template": "gift_received", "locale": "fr", "status": "sent", "reason": None, "attempts": 1}
+    told |= {"answer_code": 250, "created_at": now, "next_attempt_at": now, "sent_at": now, "resend_of": None}
+    return ids | words | told | changes
+
+
+PERSON = {
+    "id": "0198f000-0000-7000-8000-000000000001",
+    "given_name": "Claire",
+    "family_name": "Lemoine",
+    "locale": "fr",
+    "class_year": 2009,
+}
