@@ -82,6 +82,7 @@ class Writer:
     def __init__(self, courier: Courier, count: int, *, pause_s: float = 0.002) -> None:
         self.courier, self.count, self.pause_s = courier, count, pause_s
         self.said: dict[UUID, int] = dict.fromkeys(KEYS, 0)
+        self.ended = threading.Event()
 
     def run(self, stopping: threading.Event) -> None:
         for number in range(self.count):
@@ -92,6 +93,7 @@ class Writer:
                     raise RolledBack
                 self.said[key] += 1
             time.sleep(self.pause_s)
+        self.ended.set()
 
     def expected(self) -> dict[str, list[int]]:
         return {str(key): list(range(count)) for key, count in self.said.items()}
@@ -110,7 +112,8 @@ def by_key(courier: Courier) -> dict[str, list[int]]:
 
 
 def settle(courier: Courier, writer: Writer, *, within_s: float = 60) -> None:
-    """Wait until as many effects as commits are there, or nothing has moved for 8 s."""
+    """Wait until all is said and as many effects as commits are there, or nothing has moved for 8 s."""
+    assert writer.ended.wait(120)
     total, seen, since = sum(writer.said.values()), -1, time.monotonic()
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
@@ -144,13 +147,12 @@ class Mortal:
 def deaths(courier: Courier, broker: EmbeddedBroker, *, kind: str, kills: int, count: int) -> Writer:
     """The relay dies again and again while messages are said; then one lives."""
     writer, mortal = Writer(courier, count), Mortal(courier, broker, kind)
-    with thread_of(writer.run) as over:
+    with thread_of(writer.run):
         for number in range(kills):
             mortal.live(POINTS[number % 2], within_s=10)
             if random.random() < 0.5:
                 mortal.live("never", within_s=random.uniform(1, 3))
-        while sum(writer.said.values()) < count * 0.9 and not over.is_set():
-            time.sleep(0.2)
+        writer.ended.wait(120)
     return writer
 
 
@@ -197,8 +199,6 @@ def test_several_relays_keep_the_order(courier: Courier, broker: EmbeddedBroker)
     with hearing(courier, broker), thread_of(writer.run), ExitStack() as relays:
         for _ in range(3):
             relays.enter_context(relaying(courier, broker))
-        while sum(writer.said.values()) < writer.count * 0.9:
-            time.sleep(0.1)
         settle(courier, writer)
 
     assert by_key(courier) == writer.expected()
