@@ -51,8 +51,8 @@ ORIGINS = [
             "Jean, Pierre, Michel, Philippe, Alain, Nicolas, Christophe, Patrick, Frédéric, Laurent, "
             "Éric, Stéphane, Olivier, David, Julien, Sébastien, Thomas, Alexandre, Antoine, "
             "Guillaume, Mathieu, Maxime, Romain, Hugo, Lucas, Théo, Arthur, Louis, Paul, Gaël, Loïc, "
-            "Hervé, Cédric, Benoît, Rémi, Jérôme, François, Étienne, Noël, Raphaël, Mickaël, Jean- "
-            "Baptiste, Jean-Luc, Gilles, Xavier, Thibault, Bastien, Quentin, Clément, Adrien, "
+            "Hervé, Cédric, Benoît, Rémi, Jérôme, François, Étienne, Noël, Raphaël, Mickaël, "
+            "Jean-Baptiste, Jean-Luc, Gilles, Xavier, Thibault, Bastien, Quentin, Clément, Adrien, "
             "Vincent, Damien, Fabien, Yann, Erwan, Augustin, Grégoire, Aurélien, Tristan, Ambroise"
         ),
     ),
