@@ -1,11 +1,15 @@
-"""Walls: who just gave, as each of them chose to be seen. Nobody is named unless they ticked it."""
+"""Walls: who just gave, as each of them chose to be seen. Nobody is named unless they ticked it.
+
+A guest is shown by what they typed, and without a class, even when the address is that of a person we know:
+whoever typed it has not shown that it is theirs.
+"""
 
 from typing import Any
 from uuid import UUID
 
 from marshmallow import Schema, fields, validate
 from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from services.giving import campaigns
 from services.giving.models import Donation, Donor, Transaction
@@ -15,8 +19,6 @@ from shared.money import Minor
 from shared.pages import QueryInteger
 
 routes = Blueprint("walls", __name__, url_prefix="/api/v1/giving/campaigns")
-
-_person = aliased(Donor)
 
 
 class WallQuery(Schema):
@@ -53,9 +55,8 @@ def show(query: dict[str, Any], id_or_slug: str) -> Any:
 def latest(session: Session, campaign_id: UUID, *, most: int) -> list[dict[str, Any]]:
     """The newest settled gifts (by ix_donations_wall); refunded ones leave the wall at once."""
     newest = (
-        select(Donation, Donor, _person)
+        select(Donation, Donor)
         .join(Donor, Donor.id == Donation.donor_id)
-        .outerjoin(_person, _person.id == Donor.person_id)
         .where(Donation.campaign_id == campaign_id)
         .where(Donation.settled_at.is_not(None), Donation.refunded_at.is_(None))
         .order_by(Donation.settled_at.desc(), Donation.id.desc())
@@ -64,11 +65,10 @@ def latest(session: Session, campaign_id: UUID, *, most: int) -> list[dict[str, 
     return [_entry(*row) for row in session.execute(newest)]
 
 
-def _entry(donation: Donation, donor: Donor, person: Donor | None) -> dict[str, Any]:
-    known = person if person is not None and person.given_name else donor
+def _entry(donation: Donation, donor: Donor) -> dict[str, Any]:
     return {
-        "name": _short(known) if donation.wall_shows_name else None,
-        "class_year": known.class_year,
+        "name": _short(donor) if donation.wall_shows_name else None,
+        "class_year": donor.class_year,
         "amount_minor": donation.amount_minor if donation.wall_shows_amount else None,
         "at": donation.settled_at,
     }

@@ -6,31 +6,14 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
-from services.giving import consumers, donors
+from services.giving import donors
 from services.giving.drift import drift_check
 from services.giving.models import CampaignTotal, Donation, Donor, Transaction
-from services.giving.settings import current
-from shared.messages import PersonCard, email_mark
+from shared.messages import PersonCard
 from tests.giving import world
+from tests.giving.world import card, hear, mark
 
 pytestmark = pytest.mark.usefixtures("giving")
-
-
-def card(person_id, version=1, **values):
-    known = {
-        "given_name": "Claire",
-        "family_name": "Lemoine",
-        "locale": "fr",
-        "status": "living",
-        "contactable": True,
-    }
-    return PersonCard(person_id=person_id, version=version, **{**known, **values})
-
-
-def hear(*cards):
-    for each in cards:
-        with Transaction() as session:
-            consumers.person_card(session, each)
 
 
 def donor(donor_id):
@@ -42,10 +25,6 @@ def count(campaign_id):
     with Transaction() as session:
         assert drift_check(session) == []
         return session.get_one(CampaignTotal, campaign_id).donors_count
-
-
-def mark(email="claire@example.org"):
-    return email_mark(email, current().email_key)
 
 
 def test_the_newest_card_wins_in_whatever_order_they_come():

@@ -10,32 +10,6 @@ from tests.giving import world
 URL = "/api/v1/giving/gift-links"
 
 
-def wall(school, campaign_id):
-    return school.client.get(f"/api/v1/giving/campaigns/{campaign_id}/wall").json["items"]
-
-
-def test_nobody_is_named_on_the_wall_unless_they_chose_it(school):
-    campaign_id = world.campaign()
-    begun = school.given(campaign_id, 5000)
-    assert [(each["name"], each["amount_minor"]) for each in wall(school, campaign_id)] == [(None, None)]
-
-    for choice, shown in [
-        ({"shows_name": True, "shows_amount": False}, ("Claire L.", None)),
-        ({"shows_name": True, "shows_amount": True}, ("Claire L.", 5000)),
-        ({"shows_name": False, "shows_amount": False}, (None, None)),
-    ]:
-        answer = school.client.put(f"{URL}/{begun['link']}/wall", json=choice)
-        assert (answer.status_code, answer.json["wall"]) == (200, choice)
-        assert [(each["name"], each["amount_minor"]) for each in wall(school, campaign_id)] == [shown]
-
-
-def test_a_gift_that_waits_is_not_on_the_wall(school):
-    campaign_id = world.campaign()
-    school.give(campaign_id)
-
-    assert wall(school, campaign_id) == []
-
-
 @pytest.mark.parametrize(
     "forged",
     [

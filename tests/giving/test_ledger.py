@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from services.giving import ledger, provider_events
 from services.giving.drift import drift_check
 from services.giving.models import LedgerEntry, LedgerTransaction, Refund, Transaction
+from services.giving.told_events import Told
 from tests.giving import world
 from tests.support.scale import SCALE
 
@@ -179,9 +180,8 @@ class Books(RuleBasedStateMachine):
 
     def _tell(self, gift, event):
         with Transaction() as session:
-            provider_events.take(
-                session, event, account=gift.account, body=world.json.dumps(event), at=world.NOW
-            )
+            told = Told(event, account=gift.account, at=world.NOW)
+            provider_events.take(session, told, body=world.json.dumps(event))
 
     @invariant()
     def nothing_is_made_or_lost(self):

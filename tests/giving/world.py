@@ -9,9 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.giving import campaigns, checkouts, donations, launches, settlements
+from services.giving import campaigns, checkouts, consumers, donations, launches, settlements
 from services.giving.models import Checkout, Donation, Entity, Fund, Transaction
+from services.giving.settings import current
 from shared.db import uuid7
+from shared.messages import PersonCard, email_mark
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 GUEST = {"given_name": "Claire", "family_name": "Lemoine", "email": "claire@example.org"}
@@ -170,3 +172,27 @@ def signed(
     stamp = int(time.time() if at is None else at)
     mac = hmac.new(secret.encode(), f"{stamp}.".encode() + raw, hashlib.sha256).hexdigest()
     return raw, {"Stripe-Signature": f"t={stamp},v1={mac}", "Content-Type": "application/json"}
+
+
+def card(person_id: UUID, version: int = 1, **values: Any) -> PersonCard:
+    """A person as the directory tells them."""
+    known = {
+        "given_name": "Claire",
+        "family_name": "Lemoine",
+        "locale": "fr",
+        "status": "living",
+        "contactable": True,
+    }
+    return PersonCard(person_id=person_id, version=version, **{**known, **values})
+
+
+def hear(*cards: PersonCard) -> None:
+    """These cards came."""
+    for each in cards:
+        with Transaction() as session:
+            consumers.person_card(session, each)
+
+
+def mark(email: str = "claire@example.org") -> str:
+    """An address as cards name those that are verified."""
+    return email_mark(email, current().email_key)
