@@ -13,6 +13,9 @@ from web.languages import language
 
 routes = Blueprint("imports", __name__, url_prefix="/imports")
 
+CHECKED_WITHIN_S = 180
+"""200,000 rows take a minute of two cores that have nothing else to do."""
+
 
 @routes.get("/")
 def listed():
@@ -37,7 +40,7 @@ def check():
             files={"file": content},
             data=_informed(),
             key=request.form["key"],
-            timeout_s=60,
+            timeout_s=CHECKED_WITHIN_S,
         )
     except Problem as problem:
         if problem.status not in {400, 409, 413, 422}:
