@@ -132,7 +132,9 @@ def gift(self, world, query, body, link):
     return kept | {
         "campaign": {k: about[k] for k in ("id", "slug", "title")},
         "entity_name": about["entity"]["name"],
+        "created_at": found.get("created_at", datetime.now(UTC).isoformat()),
         "declined_at": found.get("declined_at"),
+        "processing_at": found.get("processing_at"),
         "settled_at": None,
         "receipt_expected": about["entity"]["can_issue_receipts"],
         "can_retry": found["status"] in {"pending", "failed"},

@@ -299,6 +299,17 @@ def test_a_gift_that_was_begun_is_said_to_be_unpaid_and_is_gone_on_with(browser,
     assert browser.get(f"{PAGE}/kept").headers["Cache-Control"] == "private, no-cache"
 
 
+def test_an_older_gift_that_was_begun_is_said_to_be_unpaid_too(browser, world):
+    browser.post(PAGE, GUEST)
+    browser.post(PAGE, GUEST | {"choice": "6000"})
+
+    page = browser.get(f"{PAGE}/kept").text
+
+    assert "Votre don de 60\u00a0€ est commencé" in page
+    assert "Votre don de 120\u00a0€\u202f:" in page and "commencé, non payé" in page
+    assert "en attente d’encaissement" not in page
+
+
 def test_a_campaign_that_ended_offers_no_form(browser, world):
     world.campaigns.append(campaign("finie", status="closed", ends_on="2025-06-30"))
 
