@@ -101,7 +101,7 @@ def donate(self, world, query, body):
         raise problem(400, "key_missing")
     if key in world.by_key:
         wish, found = world.by_key[key]
-        if wish != body:
+        if same(wish) != same(body):
             raise problem(422, "key_reused")
         if world.claims.get(key, 0) > time.monotonic():
             raise problem(409, "busy", Retry_After=1)
@@ -121,6 +121,11 @@ def donate(self, world, query, body):
     world.by_key[key] = (body, found)
     world.donations[link] = found | {"wall": {"shows_name": False, "shows_amount": False}}
     raise Answer(201, found)
+
+
+def same(wish):
+    """As giving compares wishes: the page's language and the case of who gives may differ."""
+    return {name: str(value).casefold() for name, value in wish.items() if name != "locale"}
 
 
 def gift(self, world, query, body, link):
