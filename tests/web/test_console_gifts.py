@@ -47,7 +47,8 @@ def step(second, kind):
     return {"at": f"2026-03-14T09:00:{second:06.3f}+00:00", "kind": kind}
 
 
-AMOUNTS = {"received": 12_000, "awaiting": 4_080, "refunded": 5_000, "open": 7_700, "abandoned": 8_800}
+AMOUNTS = {"received": 12_000, "awaiting": 4_080, "refunded": 5_000}
+AMOUNTS |= {"open": 7_700, "declined": 6_600, "abandoned": 8_800}
 
 
 @pytest.fixture
@@ -60,7 +61,9 @@ def each(world):
 def sums(said):
     """The amounts in the rows, by what is said beside them."""
     rows = re.findall(
-        r"(encaissé|en attente d’encaissement|remboursé|non payé|abandonné) .{5,40}? ([\d, ]+) €", said
+        r"(encaissé|en attente d’encaissement|remboursé|encore ouvert|refusé par la banque|abandonné)"
+        r" .{5,40}? ([\d, ]+) €",
+        said,
     )
     return [(name, round(float(amount.replace(" ", "").replace(",", ".")) * 100)) for name, amount in rows]
 
@@ -71,16 +74,20 @@ def test_the_head_counts_what_the_rows_show_and_no_form_that_nobody_paid(officer
     shown = sums(rows)
     assert len(shown) == 4
     assert sum(amount for name, amount in shown if name == "encaissé") == 12_050
-    assert "4 dons · 2 encaissés : 120,50 €" in head
-    assert "1 en attente d’encaissement : 40,80 € · 1 remboursé : 50,00 €" in head
+    assert "4 dons · 3 encaissés : 170,50 € · dont 1 remboursé : 50,00 € · conservé : 120,50 €" in head
+    assert "· 1 en attente d’encaissement : 40,80 €" in head
     assert "non payé" not in head
 
 
 def test_unpaid_forms_are_shown_to_who_asks_and_have_no_sum(officer, each):
     head, rows = words(officer.get("/console/gifts/?standing=unpaid")).split("Donateur", 1)
 
-    assert sums(rows) == [("non payé", 7_700), ("abandonné", 8_800)]
-    assert "2 formulaires non payés" in head
+    assert sums(rows) == [
+        ("encore ouvert", 7_700),
+        ("refusé par la banque", 6_600),
+        ("abandonné", 8_800),
+    ]
+    assert "3 formulaires non payés" in head
     assert "€" not in head
 
 
