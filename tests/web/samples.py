@@ -145,6 +145,7 @@ def email(**changes):
     words = {"to_address": "helene@example.org", "to_name": "Hélène D’Aubigné", "subject": "Merci Hélène"}
     told = {"template": "gift_received", "locale": "fr", "status": "sent", "reason": None, "attempts": 1}
     told |= {"answer_code": 250, "created_at": now, "next_attempt_at": now, "sent_at": now, "resend_of": None}
+    told["outdated"] = False
     return ids | words | told | changes
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.web.samples import EMAIL_ID, PERSON, record
+from tests.web.samples import EMAIL_ID, PERSON, email, record
 from web.console.gifts import _from_payment
 
 
@@ -169,3 +169,33 @@ def test_a_message_of_the_provider_after_the_payment_does_not_begin_the_count_an
 
 def test_before_the_email_left_nothing_is_said_of_how_long_it_took():
     assert _from_payment([step(30, "provider_event"), step(30.1, "settled"), step(30.4, "heard")]) is None
+
+
+def test_the_emails_of_a_gift_are_asked_again_with_its_path(officer, world):
+    officer.hold(world.sign_in(PERSON, ["giving.read", "mailings.read"]))
+    world.records = [record()]
+    gift = f"/console/gifts/{world.records[0]['id']}"
+    assert "Remboursé, Hélène" not in officer.get(gift).text
+
+    world.emails = [email(subject="Remboursé, Hélène")]
+    told = officer.get(f"{gift}/path").text
+
+    assert 'hx-partial hx-target="#emails"' in told
+    assert "Remboursé, Hélène" in told
+    assert 'id="emails"' in officer.get(gift).text
+
+
+def test_who_may_not_read_emails_is_sent_none_with_the_path(officer, world):
+    world.records, world.emails = [record()], [email(subject="Merci Hélène")]
+
+    assert "Merci Hélène" not in officer.get(f"/console/gifts/{world.records[0]['id']}/path").text
+
+
+def test_an_email_that_no_longer_holds_is_not_offered_to_be_sent_again(officer, world):
+    officer.hold(world.sign_in(PERSON, ["giving.read", "mailings.read", "mailings.send"]))
+    world.records = [record(standing="refunded")]
+    world.emails = [email(outdated=True), email(template="gift_refunded")]
+
+    page = officer.get(f"/console/gifts/{world.records[0]['id']}").text
+
+    assert [each["id"] for each in world.emails if f"{each['id']}/resend" in page] == [world.emails[1]["id"]]
