@@ -149,6 +149,18 @@ def email(**changes):
     return ids | words | told | changes
 
 
+def imported(**changes):
+    """One import as the directory tells it, with a refused row."""
+    told = {"id": str(uuid.uuid4()), "status": "checked", "filename": "scolarite.csv", "encoding": "utf-8"}
+    told |= {"delimiter": ";", "columns": {}, "ignored": [], "rows": 3, "people": 2, "done": 0}
+    told |= {"counts": {"created": 2, "updated": 0, "unchanged": 0, "refused": 1}, "emails_withheld": 0}
+    told |= {"checked_at": datetime.now(UTC).isoformat(), "discarded_at": None, "completed_at": None}
+    words = {"fr": "Le prénom est vide.", "en": "The first name is empty."}
+    refused = {"row": 4, "reason": "given_name_missing", "text": words}
+    refused |= {"school_id": "72100009", "name": "Petit"}
+    return told | {"refusals": [refused]} | changes
+
+
 PERSON = {
     "id": "0198f000-0000-7000-8000-000000000001",
     "given_name": "Claire",
