@@ -199,3 +199,30 @@ def test_an_email_that_no_longer_holds_is_not_offered_to_be_sent_again(officer, 
     page = officer.get(f"/console/gifts/{world.records[0]['id']}").text
 
     assert [each["id"] for each in world.emails if f"{each['id']}/resend" in page] == [world.emails[1]["id"]]
+
+
+def test_what_went_back_is_subtracted_and_the_reason_stands_before_its_note(officer, world):
+    back = {
+        "id": EMAIL_ID,
+        "amount_minor": 12_000,
+        "reason": "error",
+        "note": "Deux fois",
+        "status": "completed",
+    }
+    back |= dict.fromkeys(("requested_at", "completed_at"), "2026-03-03T09:00:00+00:00") | {"failed_at": None}
+    world.records = [record(standing="refunded", refunds=[back])]
+
+    page = html.unescape(officer.get(f"/console/gifts/{world.records[0]['id']}").text)
+
+    assert "Remboursé − 120,00 €" in words(officer.get(f"/console/gifts/{world.records[0]['id']}"))
+    assert re.search("Erreur[\u00a0\u202f]: Deux fois", page)
+
+
+def test_the_class_of_a_guest_is_not_known_and_is_not_called_an_account(officer, world):
+    world.records = [record()]
+    world.records[0]["donor"] |= {"class_year": None, "person_id": None}
+
+    said = words(officer.get(f"/console/gifts/{world.records[0]['id']}"))
+
+    assert "Promotion inconnue" in said
+    assert "sans compte" not in said.split("Promotion")[1][:20]
