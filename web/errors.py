@@ -5,9 +5,11 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
 from shared.telemetry import log
-from web import observed
+from web import observed, session
 from web.clients import Problem, ServiceDown
-from web.session import redirect_to_sign_in
+
+PLAIN = "ui/error.html"
+"""What needs the least to be shown."""
 
 
 def explain(app: Flask) -> None:
@@ -18,14 +20,20 @@ def explain(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def page(status: int, title: str, what: str, todo: str = "", **headers: str):
-    """One error page; a fragment asked by a live page gets one sentence."""
+def page(status: int, title: str, what: str, todo: str = "", *, frame: str = "", **headers: str):
+    """One error page, in the frame of its face; a fragment asked by a live page gets one sentence."""
     g.setdefault("reference", "")
     if request.headers.get("HX-Request"):
         body = f'<p class="alert" role="alert">{title}</p>'
         return body, status, {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML", **headers}
-    body = render_template("ui/error.html", status=status, title=title, what=what, todo=todo)
+    body = render_template(frame or _frame(), status=status, title=title, what=what, todo=todo)
     return body, status, {"Cache-Control": "no-store", **headers}
+
+
+def _frame() -> str:
+    """The console keeps its menu for its staff: one part that is silent hides no way to the others."""
+    is_console = (request.blueprint or "").partition(".")[0] == "console"
+    return "console/error.html" if is_console and session.visitor().is_staff else PLAIN
 
 
 def _http(error: HTTPException):
@@ -95,7 +103,7 @@ def _down(error: ServiceDown):
 
 def _problem(problem: Problem):
     if problem.status == 401:
-        return redirect_to_sign_in()
+        return session.redirect_to_sign_in()
     if problem.status == 429:
         wait_s = max(1, problem.retry_after_s)
         return page(
@@ -113,4 +121,4 @@ def _problem(problem: Problem):
 
 def _unexpected(error: Exception):
     observed.failed(error)
-    return page(500, *_words(500))
+    return page(500, *_words(500), frame=PLAIN)

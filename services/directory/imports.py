@@ -11,20 +11,20 @@ from typing import Any, BinaryIO
 
 from flask_smorest.fields import Upload
 from marshmallow import Schema, fields
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from services.directory import enrolments, import_runs, refusals, sheets, trail
 from services.directory.models import Import, ImportRow, Transaction, database
-from services.directory.models.imports import OUTCOMES
 from services.directory.rows import RowRefused, understand
 from shared.auth import caller
+from shared.bodies import holds_card_number
 from shared.clock import now
 from shared.db import lock, uuid7
 from shared.errors import NotFound
 from shared.http import Blueprint, IdempotencyKey
 from shared.limits import limit
-from shared.names import Name
+from shared.names import Name, tidy
 from shared.once import once
 from shared.pages import PageQuery, page, paged
 
@@ -32,6 +32,7 @@ routes = Blueprint("imports", __name__, url_prefix="/api/v1/directory/imports")
 
 CHECKED_AT_ONCE = 1000
 CELL_SHOWN = 2000
+TAKEN_OUT = "[retiré / removed]"
 CHECKS_AN_HOUR = 60
 BODY_MAX = 25_000_000
 """A file of 24 MB with its form: as much as the gateway lets through, and web."""
@@ -76,6 +77,8 @@ class ImportShown(Schema):
     checked_by = fields.UUID(allow_none=True)
     confirmed_at = fields.AwareDateTime(allow_none=True)
     confirmed_by = fields.UUID(allow_none=True)
+    discarded_at = fields.AwareDateTime(allow_none=True)
+    discarded_by = fields.UUID(allow_none=True)
     completed_at = fields.AwareDateTime(allow_none=True)
     failed_at = fields.AwareDateTime(allow_none=True)
 
@@ -133,10 +136,19 @@ def create_confirmation(import_id):
         return whole(session, confirm(session, import_id, by=caller().person_id, at=now()))
 
 
+@routes.post("/<uuid:import_id>/discards", allow="people.import")
+@routes.response(200, ImportWhole)
+def create_discard(import_id):
+    """Give a checked import up: nothing is written, and what the file said is forgotten."""
+    with Transaction() as session:
+        return whole(session, discard(session, import_id, by=caller().person_id, at=now()))
+
+
 def whole(session: Session, found: Import) -> dict:
     """The import with its first refusals."""
     shown = {name: getattr(found, name) for name in ImportShown().fields}
-    return {**shown, "refusals": refusals.of_import(session, found.id, most=refusals.SHOWN)}
+    first = refusals.of_import(session, found.id, most=refusals.SHOWN)
+    return {**shown, "refusals": [refusals.shown(found, row) for row in first]}
 
 
 def check(
@@ -196,20 +208,22 @@ def _keep_rows(session: Session, checked: Import, sheet: sheets.Sheet, *, at: da
 
 
 def _row(import_id: uuid.UUID, row: int, cells: list[str], sheet: sheets.Sheet, *, at: datetime) -> dict:
-    shown = [cell.replace("\x00", "")[:CELL_SHOWN] for cell in cells]
-    kept = {
-        "import_id": import_id,
-        "row": row,
-        "school_id": None,
-        "wish": None,
-        "cells": shown,
-        "reason": None,
-    }
+    kept = {"import_id": import_id, "row": row, "school_id": None, "wish": None, "reason": None}
+    number = sheet.fields["school_id"] if len(cells) == len(sheet.header) else None
+    kept["cells"] = [_kept(cell, may_be_long=place == number) for place, cell in enumerate(cells)]
     try:
         wish = understand(cells, sheet.fields, width=len(sheet.header), today=at.date())
     except RowRefused as refused:
         return {**kept, "reason": refused.code}
     return {**kept, "school_id": wish["school_id"], "wish": wish}
+
+
+def _kept(cell: str, *, may_be_long: bool) -> str:
+    """A cell as it is given back. A card's number is nowhere kept; a student's may look like one."""
+    plain = cell.replace("\x00", "")
+    if not may_be_long and holds_card_number(tidy(plain)):
+        return TAKEN_OUT
+    return plain[:CELL_SHOWN]
 
 
 def _refuse(session: Session, checked: Import, rows: list[ImportRow]) -> None:
@@ -237,9 +251,15 @@ def _foresee(session: Session, checked: Import, people: list[enrolments.Enrolmen
 def confirm(session: Session, import_id: uuid.UUID, *, by, at: datetime) -> Import:
     """Have the import written from now on; confirming again changes nothing."""
     checked = lock(session, Import, import_id)
-    if checked.confirmed_at is None:
-        checked.confirmed_by, checked.confirmed_at = by, at
-        for name in (*OUTCOMES, "emails_withheld"):
-            setattr(checked, name, 0)
+    if checked.confirm(by=by, at=at):
         trail.note(session, checked, by=by, action="import.confirmed", right="people.import", at=at)
+    return checked
+
+
+def discard(session: Session, import_id: uuid.UUID, *, by, at: datetime) -> Import:
+    """Give a checked import up and forget its rows; its counts stay. Discarding again changes nothing."""
+    checked = lock(session, Import, import_id)
+    if checked.discard(by=by, at=at):
+        session.execute(delete(ImportRow).where(ImportRow.import_id == checked.id))
+        trail.note(session, checked, by=by, action="import.discarded", right="people.import", at=at)
     return checked

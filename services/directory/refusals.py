@@ -3,6 +3,7 @@
 import csv
 import io
 import uuid
+from typing import Any
 
 from flask import Response
 from marshmallow import Schema, fields, validate
@@ -23,10 +24,9 @@ SHOWN = 100
 class RefusalShown(Schema):
     row = fields.Integer(metadata={"description": "line of the sheet; the header is line 1"})
     reason = fields.String()
-    text = fields.Function(
-        lambda row: dict(zip(LOCALES, REASONS[row.reason], strict=True)),
-        metadata={"type": "object", "additionalProperties": {"type": "string"}},
-    )
+    text = fields.Dict(keys=fields.String(), values=fields.String())
+    school_id = fields.String(metadata={"description": "the student number, as the file has it"})
+    name = fields.String(metadata={"description": "first name and name, as the file has them"})
 
 
 class LocaleQuery(Schema):
@@ -42,7 +42,8 @@ def show(query, import_id):
         if found is None:
             raise NotFound
         text = as_csv(found, of_import(session, import_id), locale=query["locale"])
-    name = {"Content-Disposition": f"attachment; filename=refusals-{import_id}.csv"}
+    word = {"fr": "refus", "en": "refusals"}[query["locale"]]
+    name = {"Content-Disposition": f"attachment; filename={word}-{import_id}.csv"}
     return Response(text, content_type="text/csv; charset=utf-8", headers=name)
 
 
@@ -50,6 +51,20 @@ def of_import(session: Session, import_id: uuid.UUID, *, most: int | None = None
     """The refused rows, in their order."""
     statement = select(ImportRow).where(ImportRow.import_id == import_id, ImportRow.reason.is_not(None))
     return list(session.scalars(statement.order_by(ImportRow.row).limit(most)))
+
+
+def shown(found: Import, row: ImportRow) -> dict[str, Any]:
+    """A refused row as a page tells it: whose it seems to be, as its cells say, and why it was refused."""
+    told = dict(zip(found.header, row.cells or (), strict=False))
+    cell = {field: told.get(head, "") for field, head in found.columns.items()}
+    names = (cell.get("given_name"), cell.get("family_name") or cell.get("birth_name"))
+    return {
+        "row": row.row,
+        "reason": row.reason,
+        "text": dict(zip(LOCALES, REASONS[row.reason or ""], strict=True)),
+        "school_id": cell.get("school_id", ""),
+        "name": " ".join(each for each in names if each),
+    }
 
 
 def as_csv(found: Import, rows: list[ImportRow], *, locale: str) -> str:

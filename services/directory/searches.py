@@ -1,16 +1,15 @@
 """Searches: who is meant by what somebody typed."""
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from services.directory import cards
 from services.directory.models import Degree, Email, Person
 
-LAST_LETTER = "\U0010ffff"
-WORDS_PARTED = 5
-
 
 def found(q: str, *, class_year: int | None = None) -> Select:
-    """Who matches: an address exactly; else the words as the beginning of a name, and a year as a class."""
+    """Who matches: an address exactly; else each word as the beginning of a word of their names, in any order
+    (`goff` is Le Goff, `la tour` De La Tour), and a year as a class. By ix_people_names.
+    """
     statement = select(Person).options(*cards.WHOLE[:2])
     words = q.split()
     if len(words) == 1 and "@" in q:
@@ -24,30 +23,14 @@ def found(q: str, *, class_year: int | None = None) -> Select:
     return statement.where(_named(name)) if name else statement
 
 
-def _named(name: str):
-    """The words as the beginning of a whole name, or some of one part and the others of another."""
-    columns = (Person.family_first, Person.given_first, Person.birth_first)
-    whole = [_begins(column, name) for column in columns]
-    words = name.split()
-    parts = range(1, len(words)) if len(words) <= WORDS_PARTED else ()
-    return or_(*whole, *(_parted(" ".join(words[:at]), " ".join(words[at:])) for at in parts))
-
-
-def _parted(left: str, right: str):
-    """`cl du` and `du cl` are Claire Dupont, whether she is or was born a Dupont."""
-    given = {words: _begins(Person.given_first, words) for words in (left, right)}
-    pairs = [
-        and_(_begins(family, one), given[other])
-        for family in (Person.family_first, Person.birth_first)
-        for one, other in ((left, right), (right, left))
-    ]
-    return or_(*pairs)
-
-
-def _begins(column, words: str):
-    """Ranges instead of LIKE, so that a prepared plan still walks the indexes."""
-    first = func.fold(words)
-    return and_(first != "", column >= first, column < first.concat(LAST_LETTER))
+def _named(name: str) -> ColumnElement[bool]:
+    """Found before they are sorted, since nobody knows beforehand how many begin so: to walk in the order of
+    names until a page is full would read everybody for a rare one. A single letter soon fills a page.
+    """
+    begins_so = Person.names.bool_op("@@")(func.beginnings(name))
+    if max(map(len, name.split())) == 1:
+        return begins_so
+    return Person.id.in_(select(select(Person.id).where(begins_so).cte("named").prefix_with("materialized")))
 
 
 def _is_year(word: str) -> bool:

@@ -25,7 +25,9 @@ class ActivityQuery(Schema):
 
 
 class Activity(Schema):
-    """Gifts received since, whatever became of them later; gifts given back since; refusals of banks."""
+    """Gifts received since, whatever became of them later; gifts given back since; payments that a bank
+    refused, whether or not another card was tried after.
+    """
 
     currency = fields.String(required=True)
     gifts_count = fields.Integer(required=True)
@@ -75,8 +77,7 @@ HAPPENED = text(
       where refunded_at is not null and currency = :currency
         and (settled_at >= :since or refunded_at >= :since)
     ), declined as (
-      select count(*) as gifts from donations
-      where settled_at is null and failed_at >= :since and failure = 'declined'
+      select count(*) as payments from checkouts where declined_at >= :since
     ), came as (
       select gifts, coalesce(minor, 0) as minor from kept
       union all select 1, amount_minor from returned where settled_at >= :since
@@ -85,10 +86,10 @@ HAPPENED = text(
            (select coalesce(sum(minor), 0) from came) as gifts_minor,
            (select count(*) from returned where refunded_at >= :since) as refunds_count,
            (select coalesce(sum(amount_minor), 0) from returned where refunded_at >= :since) as refunds_minor,
-           (select gifts from declined) as declined_count
+           (select payments from declined) as declined_count
     """
 )
-"""By ix_donations_wall for each campaign, ix_donations_refunded and ix_donations_unsettled."""
+"""By ix_donations_wall for each campaign, ix_donations_refunded and ix_checkouts_declined."""
 
 
 def happened(session: Session, *, since: datetime) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def end(session: Session, checkout_id: UUID, outcome: str, *, at: datetime) -> s
         return "ignored"
     checkout = session.get_one(Checkout, checkout_id)
     _close(checkout, outcome, at=at)
-    reason = "declined" if outcome == "failed" or checkout.declined_at else "expired"
+    reason = "declined" if checkout.declined_at else "expired"
     donation = session.get_one(Donation, gift.donation_id)
     if donation.fail(reason, at=at):
         party = gifts.party_id(session, gift)
@@ -134,6 +134,8 @@ def end(session: Session, checkout_id: UUID, outcome: str, *, at: datetime) -> s
 
 def _close(checkout: Checkout, outcome: str, *, at: datetime) -> None:
     checkout.closed_at, checkout.outcome = at, outcome
+    if outcome == "failed":
+        checkout.declined_at = checkout.declined_at or at
 
 
 def overdue(session: Session, *, at: datetime, most: int = 50) -> list[Checkout]:

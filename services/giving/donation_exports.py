@@ -28,11 +28,13 @@ MOST = 100_000
 HEADS = {
     "fr": (
         *("Commencé le", "Encaissé le", "Remboursé le", "Donateur", "Promotion", "Courriel"),
-        *("Campagne", "État", "Montant", "Devise", "Référence"),
+        *("Campagne", "État", "Montant demandé", "Montant encaissé", "Montant remboursé"),
+        *("Montant conservé", "Devise", "Référence"),
     ),
     "en": (
-        *("Begun", "Received", "Refunded", "Donor", "Class", "Email"),
-        *("Campaign", "Status", "Amount", "Currency", "Reference"),
+        *("Begun on", "Received on", "Refunded on", "Donor", "Class", "Email"),
+        *("Campaign", "Status", "Amount asked", "Amount received", "Amount refunded"),
+        *("Amount kept", "Currency", "Reference"),
     ),
 }
 STANDING = {
@@ -40,7 +42,7 @@ STANDING = {
         "received": "encaissé",
         "awaiting": "en attente d’encaissement",
         "refunded": "remboursé",
-        "open": "non payé",
+        "open": "encore ouvert",
         "declined": "refusé par la banque",
         "abandoned": "abandonné",
     },
@@ -48,7 +50,7 @@ STANDING = {
         "received": "received",
         "awaiting": "awaiting collection",
         "refunded": "refunded",
-        "open": "not paid",
+        "open": "still open",
         "declined": "refused by the bank",
         "abandoned": "abandoned",
     },
@@ -98,7 +100,7 @@ def export(session: Session, *, locale: str, by: UUID | None, at: datetime, **as
 
 
 def _row(gift: dict[str, Any], locale: str) -> list[str]:
-    donor, amount = gift["donor"], f"{gift['amount_minor'] / 100:.2f}".replace(".", DECIMAL[locale])
+    donor = gift["donor"]
     return [
         *(_moment(gift[name], locale) for name in ("created_at", "settled_at", "refunded_at")),
         f"{donor['given_name']} {donor['family_name']}".strip(),
@@ -106,10 +108,18 @@ def _row(gift: dict[str, Any], locale: str) -> list[str]:
         donor["email"] or "",
         gift["campaign"].title[locale],
         STANDING[locale][gift["standing"]],
-        amount,
+        *(f"{minor / 100:.2f}".replace(".", DECIMAL[locale]) for minor in _amounts(gift)),
         gift["currency"],
         str(gift["id"]),
     ]
+
+
+def _amounts(gift: dict[str, Any]) -> tuple[int, int, int, int]:
+    """Asked, received, refunded, kept: each column adds up to what the console's list says of it."""
+    asked = gift["amount_minor"]
+    received = asked if gift["settled_at"] else 0
+    refunded = asked if gift["refunded_at"] else 0
+    return asked, received, refunded, received - refunded
 
 
 def _moment(at: datetime | None, locale: str) -> str:

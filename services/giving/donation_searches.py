@@ -16,11 +16,12 @@ from services.giving.checkouts import LONGEST
 from services.giving.models import Checkout, Donation, Donor
 
 STANDINGS = ("received", "awaiting", "refunded", "open", "declined", "abandoned")
-"""Received, or given back; awaiting: the donor paid, the bank takes its time. The rest nobody paid: `open`
-while its payment page is, `declined` by the bank, or `abandoned`."""
+"""Received, or given back; awaiting: the donor paid, the bank takes its time. The rest nobody paid:
+`declined` by the bank, even while its page waits for another card, `open` while that page is, `abandoned`."""
 
 _OPEN = (Checkout.donation_id == Donation.id, Checkout.closed_at.is_(None))
 _on_its_way = exists().where(*_OPEN, Checkout.processing_at.is_not(None))
+_refused = exists().where(*_OPEN, Checkout.declined_at.is_not(None))
 
 ASKED: dict[str, list[ColumnElement[bool]]] = {
     "given": [or_(Donation.settled_at.is_not(None), _on_its_way)],
@@ -65,6 +66,7 @@ def standing(*, at: datetime) -> ColumnElement[str]:
         (_on_its_way, "awaiting"),
         (Donation.failure == "declined", "declined"),
         (Donation.failed_at.is_not(None), "abandoned"),
+        (_refused, "declined"),
         (payable, "open"),
         else_="abandoned",
     ).label("standing")

@@ -55,7 +55,8 @@ def _checkouts(session: Session, donation: Donation) -> Iterator[Step]:
         if each.declined_at:
             titles = ("Paiement refusé par la banque", "Payment refused by the bank")
             why = DECLINES.get(each.decline_code or "", DECLINE_UNSAID)
-            yield _step(each.declined_at, "payment_declined", titles, why, state="warn",
+            declined_at = max(each.declined_at, each.created_at)  # the provider tells whole seconds
+            yield _step(declined_at, "payment_declined", titles, why, state="warn",
                         decline_code=each.decline_code, **facts)  # fmt: skip
         if each.outcome in {"expired", "failed"} and each.closed_at:
             titles = ("Page de paiement fermée sans paiement", "Payment page closed without a payment")

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from marshmallow import Schema, fields, validate
 from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, undefer
 
 from services.notify import parties, templates
 from services.notify.addresses import Destination
@@ -58,6 +58,9 @@ class EmailListed(Schema):
     next_attempt_at = fields.AwareDateTime()
     sent_at = fields.AwareDateTime(allow_none=True)
     resend_of = fields.UUID(allow_none=True)
+    outdated = fields.Boolean(
+        metadata={"description": "thanks for a gift that went back since: cannot be sent again"}
+    )
 
 
 class EmailShown(EmailListed):
@@ -90,7 +93,7 @@ def index(query):
 def show(email_id):
     """One email, with its body."""
     with Transaction() as session:
-        email = session.get(Email, email_id)
+        email = session.get(Email, email_id, options=[undefer(Email.outdated)])
         if email is None:
             raise NotFound
         return email
@@ -106,7 +109,7 @@ _LATER = select(_again.id).where(
 
 
 def _found(session: Session, query: Mapping[str, Any]) -> Any:
-    found = select(Email)
+    found = select(Email).options(undefer(Email.outdated))
     for name in ("status", "correlation_id"):
         if name in query:
             found = found.where(getattr(Email, name) == query[name])

@@ -80,8 +80,13 @@ ASKED = [
     ("GET", "/notify/timelines/{person}", None),
     ("GET", "/notify/paths/{donation}", None),
     ("GET", "/notify/emails", None),
+    ("GET", "/notify/emails/{mail}", None),
+    ("POST", "/notify/emails/{mail}/resends", None),
     ("GET", "/directory/imports", None),
     ("POST", "/directory/imports", None),
+    ("GET", "/directory/imports/{import}", None),
+    ("POST", "/directory/imports/{import}/discards", None),
+    ("POST", "/directory/imports/{import}/confirmations", None),
 ]
 
 
@@ -99,12 +104,14 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
     world.records = [samples.record()]
     world.findings = [samples.finding(amount_minor=5_000)]
     world.emails = [samples.email()]
+    world.imports = [samples.imported()]
     world.directory_of(PERSON)
     server = fake_services.start(world)
     session = {"Authorization": f"Session {world.sign_in(PERSON)}", "Idempotency-Key": "a gift of one's own"}
     with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}{API}", headers=session) as client:
         known = {"campaign": campaign()["id"], "donation": world.records[0]["id"], "person": PERSON["id"]}
         known |= {"email": world.people[PERSON["id"]]["emails"][0]["id"], "account": world.accounts[0]["id"]}
+        known |= {"mail": world.emails[0]["id"], "import": world.imports[0]["id"]}
         wish = {"campaign_id": known["campaign"], "amount_minor": 5000, "currency": "EUR", **GUEST}
         begun = client.post("/giving/donations", json=wish, headers={"Idempotency-Key": "the first gift"})
         yield client, known | {"link": begun.json()["link"]}

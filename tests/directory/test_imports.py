@@ -20,6 +20,7 @@ from services.directory import (
     sign_in_links,
 )
 from services.directory.models import Consent, Import, ImportRow, Person, Transaction, database
+from services.directory.models.imports import ImportAlreadyConfirmed, ImportAlreadyDiscarded
 from tests.directory.conftest import NOW, said
 
 HEADER = (
@@ -526,3 +527,59 @@ def test_a_sheet_says_where_its_columns_are():
     sheet = sheets.open_sheet(io.BytesIO((HEADER + "\n" + ROW).encode()))
 
     assert sheet.columns["class_year"] == "Année d'obtention"
+
+
+def test_a_discarded_import_is_never_written_and_its_rows_are_forgotten():
+    with Transaction() as session:
+        checked = check(session, ROW, ";;;;;;;;")
+        imports.discard(session, checked.id, by=None, at=NOW)
+        imports.discard(session, checked.id, by=None, at=NOW + timedelta(hours=1))
+    with Transaction() as session:
+        kept = session.get_one(Import, checked.id)
+
+        assert (kept.status, kept.discarded_at, kept.counts["created"]) == ("discarded", NOW, 1)
+        assert session.scalar(select(func.count()).select_from(ImportRow)) == 0
+        assert import_runs.write_some(session, at=NOW) == 0
+        with pytest.raises(ImportAlreadyDiscarded):
+            imports.confirm(session, checked.id, by=None, at=NOW)
+
+
+def test_a_confirmed_import_can_no_longer_be_discarded():
+    done = bring(ROW)
+
+    with Transaction() as session, pytest.raises(ImportAlreadyConfirmed):
+        imports.discard(session, done.id, by=None, at=NOW)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ROW.replace("Angoulême", "4242 4242 4242 4242"),
+        ROW.replace("Zoé", "").replace("zoe@example.org", "4242424242424242"),
+        ROW + ";4242-4242-4242-4242",
+        "4242424242424242;Nguyen",
+    ],
+)
+def test_a_card_number_in_a_refused_row_is_kept_nowhere_and_not_given_back(session, row):
+    checked = check(session, row)
+    (refused,) = refusals.of_import(session, checked.id)
+
+    given_back = refusals.as_csv(checked, [refused], locale="fr")
+
+    assert "4242" not in given_back + str(refused.cells) + str(refusals.shown(checked, refused))
+    assert "[retiré / removed]" in given_back
+
+
+def test_a_column_that_is_not_read_keeps_no_card_number_either(session):
+    check(session, ROW + ";4242 4242 4242 4242", header=HEADER + ";Remarque")
+
+    kept = session.scalars(select(ImportRow)).one()
+    assert (kept.reason, kept.cells[-1]) == (None, "[retiré / removed]")
+
+
+def test_a_students_number_that_looks_like_a_card_stays_in_a_refused_row(session):
+    checked = check(session, ROW.replace("72100001", "4242424242424242").replace("Zoé", ""))
+
+    (refused,) = refusals.of_import(session, checked.id)
+    assert refusals.shown(checked, refused)["school_id"] == "4242424242424242"
+    assert refusals.shown(checked, refused)["name"] == "NGUYEN"

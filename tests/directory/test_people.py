@@ -79,6 +79,38 @@ def test_first_letters_in_any_order_find_a_name_in_use_or_of_birth(session, q):
     assert names(session, q) == ([] if q == "zo daub" else ["Zoë"])
 
 
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("goff", "Le Goff"),
+        ("le gof", "Le Goff"),
+        ("almeida", "D’Almeida"),
+        ("la tour", "de La Tour"),
+        ("tour anne", "de La Tour"),
+        ("martin anne", "de La Tour"),
+        ("g", "Le Goff"),
+        ("off", None),
+        ("goff tour", None),
+    ],
+)
+def test_every_word_of_a_name_is_a_beginning(session, q, found):
+    for number, family in enumerate(("Le Goff", "D’Almeida", "de La Tour")):
+        add(session, given_name="Anne", family_name=family, birth_name=("Martin" if number == 2 else None))
+
+    met = [person.family_name for person in session.scalars(searches.found(q))]
+
+    assert met == ([found] if found else [])
+
+
+def test_a_name_is_looked_up_in_its_index(session):
+    session.execute(text("set local enable_seqscan = off"))
+    asked = searches.found("aubig zo").compile(database.engine, compile_kwargs={"literal_binds": True})
+
+    plan = "\n".join(session.connection().exec_driver_sql(f"explain {asked}").scalars())
+
+    assert "ix_people_names" in plan
+
+
 def test_letters_of_other_languages_are_folded(session):
     add(session, given_name="Łukasz", family_name="Yılmaz", birth_name=None)
     add(session, given_name="Ængus", family_name="Şimşek", birth_name=None)
@@ -90,6 +122,9 @@ def test_letters_of_other_languages_are_folded(session):
 def test_what_is_typed_is_never_a_pattern(session):
     add(session)
 
+    for q in ("'", "\\", "a' | 'z", "zoe\\", "!zoe & x", "zoe:a", "€", "('"):
+        names(session, q)
+    assert names(session, "zoe:*") == names(session, "'zoe' & \\zoe") == ["Zoë"]
     assert names(session, "%") == names(session, "z_e") == names(session, "zoe' or 1=1") == []
 
 

@@ -374,6 +374,8 @@ def test_a_file_is_checked_confirmed_and_written(client, officer):
             "row": 3,
             "reason": "given_name_missing",
             "text": {"fr": "Le prénom est vide.", "en": "The first name is empty."},
+            "school_id": "2",
+            "name": "",
         }
     ]
     assert (confirmed.status_code, confirmed.json["status"]) == (202, "running")
@@ -399,6 +401,23 @@ def test_a_file_sent_twice_under_one_key_is_one_import(client, officer):
         assert (refused.status_code, refused.json["code"]) == (422, "key_reused")
     assert len(client.get(f"{BASE}/imports", headers=headers).json["items"]) == 1
     assert len(trail_of(first.json["id"])) == 1
+
+
+def test_a_checked_file_is_discarded_once_with_a_trace(client, officer):
+    headers = officer("people.import") | {"Idempotency-Key": "file-of-2026"}
+    wish = {"file": (io.BytesIO("Matricule,Nom,Prénom\n1,Petit,Zoé\n2,,".encode()), "a.csv")}
+    made = client.post(f"{BASE}/imports", data=wish, headers=headers).json
+    where = f"{BASE}/imports/{made['id']}"
+
+    first, again = (client.post(f"{where}/discards", headers=headers) for _ in range(2))
+    late = client.post(f"{where}/confirmations", headers=headers)
+
+    assert (first.status_code, first.json["status"], first.json["refusals"]) == (200, "discarded", [])
+    assert again.json == first.json
+    assert (late.status_code, late.json["code"]) == (409, "import_already_discarded")
+    assert len(client.get(f"{where}/refusals.csv", headers=headers).data.decode().splitlines()) == 1
+    assert [each[0] for each in trail_of(made["id"])] == ["import.checked", "import.discarded"]
+    assert client.post(f"{where}/discards", headers=officer("people.read")).status_code == 403
 
 
 def test_a_file_without_a_key_is_refused(client, officer):

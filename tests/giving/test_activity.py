@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from services.giving import activity, checkouts
+from services.giving import activity, checkouts, settlements
 from services.giving.models import Transaction
 from tests.giving import world
 from tests.support.tokens import bearer
@@ -39,6 +39,9 @@ def test_gifts_refunds_and_refusals_since_a_moment_are_counted_in_all_campaigns(
     refuse(world.begin(one), world.NOW)
     refuse(world.begin(one), long_ago)
     world.begin(one)
+    tries_on = world.begin(one)
+    with Transaction() as session:
+        checkouts.decline(session, tries_on.checkout_id, code="expired_card", at=world.NOW)
 
     answer = app.test_client().get(
         URL, query_string={"since": YESTERDAY.isoformat()}, headers=bearer(rights=["giving.read"])
@@ -50,8 +53,34 @@ def test_gifts_refunds_and_refusals_since_a_moment_are_counted_in_all_campaigns(
         "gifts_minor": 6000,
         "refunds_count": 2,
         "refunds_minor": 5000,
-        "declined_count": 1,
+        "declined_count": 2,
     }
+
+
+def test_a_refusal_counts_at_once_whatever_is_paid_after_it_and_so_does_a_debit_that_failed(app):
+    campaign_id = world.campaign()
+    paid_after, debit = world.begin(campaign_id), world.begin(campaign_id)
+    with Transaction() as session:
+        checkouts.decline(session, paid_after.checkout_id, code="expired_card", at=world.NOW)
+    with Transaction() as session:
+        assert settlements.settle(session, paid_after.paid, at=world.NOW) == "applied"
+    with Transaction() as session:
+        assert checkouts.end(session, debit.checkout_id, "failed", at=world.NOW) == "applied"
+
+    seen = app.test_client().get(
+        URL, query_string={"since": YESTERDAY.isoformat()}, headers=bearer(rights=["giving.read"])
+    )
+
+    assert seen.json["declined_count"] == 2
+
+
+def test_refusals_are_found_by_their_time(giving):
+    with Transaction() as session:
+        session.execute(text("set local enable_seqscan = off"))
+        wish = {"since": YESTERDAY, "currency": "EUR"}
+        plan = "\n".join(session.execute(text(f"explain {activity.HAPPENED.text}"), wish).scalars())
+
+    assert "ix_checkouts_declined" in plan
 
 
 def test_a_form_that_was_left_is_no_refusal_of_a_bank(app):

@@ -31,7 +31,7 @@ def test_a_spreadsheet_opens_it(school, gifts):
 
     assert answer.status_code == 200, answer.text
     assert answer.text.startswith("\ufeff")
-    assert {row["Montant"] for row in rows(answer)} == {"50,00"}
+    assert {row["Montant encaissé"] for row in rows(answer)} == {"50,00"}
     assert {row["Donateur"] for row in rows(answer)} == {"'=SUM(A1) Nguyễn", "Claire Lemoine"}
 
 
@@ -47,8 +47,8 @@ def rows(answer):
 @pytest.mark.parametrize(
     ("locale", "received", "status", "amount"),
     [
-        ("fr", ("Encaissé le", "01/07/2026 00:30"), ("État", "encaissé"), ("Montant", "1234,50")),
-        ("en", ("Received", "2026-07-01 00:30"), ("Status", "received"), ("Amount", "1234.50")),
+        ("fr", ("Encaissé le", "01/07/2026 00:30"), ("État", "encaissé"), ("Montant encaissé", "1234,50")),
+        ("en", ("Received on", "2026-07-01 00:30"), ("Status", "received"), ("Amount received", "1234.50")),
     ],
 )
 def test_days_amounts_and_states_are_written_as_the_reader_writes_them(
@@ -72,8 +72,29 @@ def test_the_file_holds_what_is_filtered_and_no_form_that_nobody_paid(school, gi
 
     assert standings() == ["encaissé", "encaissé"]
     assert standings(q="nguyen") == ["encaissé"]
-    assert standings(standing="unpaid") == ["non payé"]
+    assert standings(standing="unpaid") == ["encore ouvert"]
     assert len(standings(standing="any")) == 3
+
+
+@pytest.mark.parametrize(
+    ("locale", "columns"),
+    [
+        ("fr", ("Montant demandé", "Montant encaissé", "Montant remboursé", "Montant conservé")),
+        ("en", ("Amount asked", "Amount received", "Amount refunded", "Amount kept")),
+    ],
+)
+def test_each_column_of_amounts_adds_up_to_what_the_list_says_of_it(school, locale, columns):
+    campaign_id = world.campaign()
+    world.settled(campaign_id, 10_050)
+    given_back = world.settled(campaign_id, 2000)
+    world.begin(campaign_id, 400)
+    with Transaction() as session:
+        session.get_one(Donation, given_back.id).refund(at=world.NOW)
+
+    found = rows(export(school, "people.export", "giving.read", standing="any", locale=locale))
+
+    sums = [sum(round(float(row[name].replace(",", ".")) * 100) for row in found) for name in columns]
+    assert sums == [12_450, 12_050, 2000, 10_050]
 
 
 def test_it_leaves_a_trace(school, gifts):

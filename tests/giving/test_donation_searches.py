@@ -28,7 +28,7 @@ def each(school):
     campaign_id = world.campaign()
     gifts = {
         name: world.begin(campaign_id, 1000 + number, email=f"{name}@example.org")
-        for number, name in enumerate(("open", "left", "abandoned", "declined", "awaiting"))
+        for number, name in enumerate(("open", "left", "abandoned", "declined", "refused", "awaiting"))
     }
     gifts |= {name: world.settled(campaign_id, 9000) for name in ("received", "refunded")}
     with Transaction() as session:
@@ -36,6 +36,7 @@ def each(school):
         page.expires_at = world.NOW - timedelta(minutes=1)
         checkouts.end(session, gifts["abandoned"].checkout_id, "expired", at=world.NOW)
         checkouts.end(session, gifts["declined"].checkout_id, "failed", at=world.NOW)
+        checkouts.decline(session, gifts["refused"].checkout_id, code="expired_card", at=world.NOW)
         checkouts.wait(session, gifts["awaiting"].checkout_id, at=world.NOW)
         session.get_one(Donation, gifts["refunded"].id).refund(at=world.NOW)
     return {name: str(gift.id) for name, gift in gifts.items()}
@@ -55,8 +56,9 @@ def test_who_asks_for_unpaid_forms_finds_them_under_their_own_name(school, each)
         each["left"]: "abandoned",
         each["abandoned"]: "abandoned",
         each["declined"]: "declined",
+        each["refused"]: "declined",
     }
-    assert len(found(school, standing="any")) == 7
+    assert len(found(school, standing="any")) == 8
 
 
 @pytest.mark.parametrize("standing", ["received", "refunded", "awaiting"])

@@ -1,8 +1,9 @@
 """One gift from the form to the books, through the doors, with the provider playing its part."""
 
+from datetime import timedelta
 from uuid import uuid4
 
-from services.giving import reconciliations
+from services.giving import checkouts, paths, reconciliations
 from services.giving.drift import drift_check
 from services.giving.models import Settlement, Transaction
 from shared.clock import now
@@ -152,3 +153,15 @@ def test_the_path_says_why_a_bank_refused_and_counts_the_entries_of_the_gift_alo
     ]
     settled = next(step for step in told if step["kind"] == "settled")
     assert settled["detail"]["en"] == "2 balanced entries"
+
+
+def test_a_refusal_told_in_whole_seconds_stands_after_the_form_that_led_to_it(giving):
+    begun_at = world.NOW + timedelta(milliseconds=400)
+    gift = world.begin(world.campaign(), at=begun_at)
+    with Transaction() as session:
+        checkouts.decline(session, gift.checkout_id, code="expired_card", at=world.NOW)
+
+    with Transaction() as session:
+        told = [(step.kind, step.at) for step in paths.steps(session, gift.id)]
+
+    assert told == [("form_filled", begun_at), ("payment_declined", begun_at)]

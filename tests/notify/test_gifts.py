@@ -45,7 +45,7 @@ def test_who_receives_what_for_and_the_tax_receipt_stand_in_the_email(settings):
     with_receipt, without, english = _all(Email)
     for part in (with_receipt.html, with_receipt.text):
         assert "Fondation de Valmont" in part and "Bourses 2026" in part and "23 novembre 2026" in part
-        assert "Le reçu fiscal vous sera adressé par Fondation de Valmont." in part
+        assert "Un reçu fiscal vous sera adressé (émetteur\u202f: Fondation de Valmont)." in part
     assert "n’ouvre pas droit à réduction d’impôt" in without.text and "vous sera adressé" not in without.text
     assert english.subject == "Thank you Claire, your gift of €120 has arrived"
 

@@ -195,6 +195,40 @@ def test_who_may_send_and_not_read_is_not_shown_what_an_email_says(client, setti
     assert client.get(f"{API}/emails/{first.id}", headers=sender).status_code == 403
 
 
+def test_the_thanks_for_a_gift_that_went_back_cannot_be_sent_again_and_its_refund_can(
+    client, staff, settings
+):
+    gift = facts.settled()
+    _settle(settings, gift)
+    thanks = _the_email()
+    with Transaction() as session:
+        gifts.refunded(session, facts.refunded(gift), settings=settings, at=NOW)
+    shown = client.get(f"{API}/emails?correlation_id={gift.donation_id}", headers=staff).json["items"]
+    told = {each["template"]: each for each in shown}
+
+    refused = client.post(f"{API}/emails/{thanks.id}/resends", headers=staff | key())
+    repeated = client.post(f"{API}/emails/{told['gift_refunded']['id']}/resends", headers=staff | key())
+
+    assert {name: each["outdated"] for name, each in told.items()} == {
+        "gift_received": True,
+        "gift_refunded": False,
+    }
+    assert client.get(f"{API}/emails/{thanks.id}", headers=staff).json["outdated"] is True
+    assert (refused.status_code, refused.json["code"]) == (409, "email_cannot_be_resent")
+    assert repeated.status_code == 201
+
+
+def test_the_thanks_for_a_gift_of_which_a_part_went_back_still_hold(client, staff, settings):
+    gift = facts.settled()
+    _settle(settings, gift)
+    with Transaction() as session:
+        part = facts.refunded(gift, refund_minor=100, refunded_minor=100)
+        gifts.refunded(session, part, settings=settings, at=NOW)
+        thanks = session.execute(select(Email.id).where(Email.template == "gift_received")).scalar_one()
+
+    assert client.post(f"{API}/emails/{thanks}/resends", headers=staff | key()).status_code == 201
+
+
 def test_without_an_address_nothing_can_be_sent_again(client, staff, settings):
     _settle(settings, facts.settled(facts.contact(email="nobody")))
 

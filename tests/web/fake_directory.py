@@ -104,7 +104,22 @@ def confirm_authenticator(self, world, query, body):
 
 
 def list_imports(self, world, query, body):
-    return {"items": [], "next": None}
+    listed = [{name: each[name] for name in each if name != "refusals"} for each in world.imports]
+    return {"items": listed, "next": None}
+
+
+def show_import(self, world, query, body, import_id):
+    return next(each for each in world.imports if each["id"] == import_id)
+
+
+def decide_import(self, world, query, body, import_id, decision):
+    refused_once(world)
+    decided = show_import(self, world, query, body, import_id)
+    if decision == "discards":
+        decided |= {"status": "discarded", "discarded_at": datetime.now(UTC).isoformat(), "refusals": []}
+    else:
+        decided |= {"status": "running"}
+    raise Answer(200 if decision == "discards" else 202, decided)
 
 
 def check_file(self, world, query, body):
@@ -169,6 +184,8 @@ ROUTES = [
     ("PATCH", f"{D}/people/{ID}/emails/{ID}", correct_email),
     ("GET", f"{D}/imports", list_imports),
     ("POST", f"{D}/imports", check_file),
+    ("GET", f"{D}/imports/{ID}", show_import),
+    ("POST", f"{D}/imports/{ID}/(discards|confirmations)", decide_import),
     ("GET", f"{D}/accounts", list_accounts),
     ("POST", f"{D}/accounts/{ID}/(?:disablings|reopenings)", close_account),
     ("PUT", f"{D}/accounts/me/password", set_password),

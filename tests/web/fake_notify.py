@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
+from tests.web.fake_server import Answer
 from tests.web.samples import EMAIL_ID
+from tests.web.samples import email as sample
 
 ID = "([^/]+)"
 
@@ -21,6 +23,17 @@ def list_emails(self, world, query, body):
     return {"items": found, "next": None}
 
 
+def show_email(self, world, query, body, email_id):
+    found = next(each for each in world.emails if each["id"] == email_id)
+    return found | {"html": "<p>Merci</p>", "text": "Merci"}
+
+
+def resend(self, world, query, body, email_id):
+    again = sample(status="queued", sent_at=None, resend_of=email_id)
+    world.emails.insert(0, again)
+    raise Answer(201, {name: again[name] for name in ("id", "status", "subject", "resend_of")})
+
+
 def story(self, world, query, body, person_id):
     return {"items": [], "next": None}
 
@@ -29,4 +42,6 @@ ROUTES = [
     ("GET", f"/api/v1/notify/timelines/{ID}", story),
     ("GET", f"/api/v1/notify/paths/{ID}", path_of_email),
     ("GET", "/api/v1/notify/emails", list_emails),
+    ("GET", f"/api/v1/notify/emails/{ID}", show_email),
+    ("POST", f"/api/v1/notify/emails/{ID}/resends", resend),
 ]

@@ -38,6 +38,7 @@ class World:
         self.since = []
         self.findings = []
         self.emails = []
+        self.imports = []
 
     def directory_of(self, person):
         """The directory holds this one person, who has an account and confirmed their address."""

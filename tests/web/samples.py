@@ -145,7 +145,20 @@ def email(**changes):
     words = {"to_address": "helene@example.org", "to_name": "Hélène D’Aubigné", "subject": "Merci Hélène"}
     told = {"template": "gift_received", "locale": "fr", "status": "sent", "reason": None, "attempts": 1}
     told |= {"answer_code": 250, "created_at": now, "next_attempt_at": now, "sent_at": now, "resend_of": None}
+    told["outdated"] = False
     return ids | words | told | changes
+
+
+def imported(**changes):
+    """One import as the directory tells it, with a refused row."""
+    told = {"id": str(uuid.uuid4()), "status": "checked", "filename": "scolarite.csv", "encoding": "utf-8"}
+    told |= {"delimiter": ";", "columns": {}, "ignored": [], "rows": 3, "people": 2, "done": 0}
+    told |= {"counts": {"created": 2, "updated": 0, "unchanged": 0, "refused": 1}, "emails_withheld": 0}
+    told |= {"checked_at": datetime.now(UTC).isoformat(), "discarded_at": None, "completed_at": None}
+    words = {"fr": "Le prénom est vide.", "en": "The first name is empty."}
+    refused = {"row": 4, "reason": "given_name_missing", "text": words}
+    refused |= {"school_id": "72100009", "name": "Petit"}
+    return told | {"refusals": [refused]} | changes
 
 
 PERSON = {

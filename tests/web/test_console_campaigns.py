@@ -241,3 +241,41 @@ def test_pictures_are_chosen_by_sight_and_by_name_in_the_language_of_the_page(of
     assert page.count('type="radio" name="picture"') == 6
     assert 'alt="un banc entre deux arbres en fleurs"' in page
     assert ">skyline<" not in page
+
+
+def test_what_is_wrong_is_summed_up_in_the_order_of_the_fields(officer, world):
+    refused = {"surplus_use.en": ["Longer."], "ends_on": ["Before."], "story.fr": ["Longer."]}
+    world.next_problem = problem(422, "refused", refused)
+    by_the_service = officer.post("/console/campaigns/new", TYPED).text
+    by_the_page = officer.post(
+        "/console/campaigns/new", TYPED | {"title_fr": "", "goal": "", "ends_on": ""}
+    ).text
+
+    assert summed_up(by_the_service) == ["story_fr", "ends_on", "surplus_use_en"]
+    assert summed_up(by_the_page) == ["title_fr", "goal", "ends_on"]
+
+
+def test_what_is_missing_before_a_launch_is_in_the_order_of_the_fields(officer, world):
+    blank = {"fr": " ", "en": " "}
+    here = only(world, status="draft", launched_at=None, surplus_use=blank, title=blank, ends_on=day(-1))
+
+    page = officer.get(f"{here}/launch").text.split("sum-up")[0]
+
+    assert re.findall(r'/edit#(\w+)"', page) == [
+        *("title_fr", "title_en", "ends_on", "surplus_use_fr", "surplus_use_en")
+    ]
+
+
+def test_a_campaign_that_takes_gifts_has_one_name_in_french(officer, world):
+    only(world)
+
+    said = text_of(officer.get("/console/campaigns/").text + officer.get("/console/").text)
+
+    assert "en ligne" in said
+    assert "Campagnes en ligne" in said
+    assert "en direct" not in said
+
+
+def summed_up(page):
+    """The fields that the summary at the top leads to, in its order."""
+    return re.findall(r'<a href="#(\w+)">', page.split('role="alert"')[1].split("</ul>")[0])

@@ -51,3 +51,14 @@ def test_the_filter_offers_every_status_in_the_words_of_the_list(officer, world)
         (offered,) = re.findall(r'<option value="\w+" selected>([^<]+)</option>', page)
         (shown,) = re.findall(r'<span class="badge[^"]*">([^<]+)</span>', page)
         assert offered.strip() == shown.strip() != status
+
+
+def test_an_email_sent_again_is_said_to_wait_as_its_page_says(officer, world):
+    world.emails = [email(status="failed")]
+
+    answer = officer.post(f"/console/emails/{world.emails[0]['id']}/resend", {"key": "once"})
+    page = text_of(officer.get(answer.location).text)
+
+    assert "Mis en file d’envoi." in page
+    assert "en attente d’envoi" in page
+    assert "Renvoyé" not in page

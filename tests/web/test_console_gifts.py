@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.web.samples import EMAIL_ID, PERSON, record
+from tests.web.samples import EMAIL_ID, PERSON, email, record
 from web.console.gifts import _from_payment
 
 
@@ -47,7 +47,8 @@ def step(second, kind):
     return {"at": f"2026-03-14T09:00:{second:06.3f}+00:00", "kind": kind}
 
 
-AMOUNTS = {"received": 12_000, "awaiting": 4_080, "refunded": 5_000, "open": 7_700, "abandoned": 8_800}
+AMOUNTS = {"received": 12_000, "awaiting": 4_080, "refunded": 5_000}
+AMOUNTS |= {"open": 7_700, "declined": 6_600, "abandoned": 8_800}
 
 
 @pytest.fixture
@@ -60,7 +61,9 @@ def each(world):
 def sums(said):
     """The amounts in the rows, by what is said beside them."""
     rows = re.findall(
-        r"(encaissé|en attente d’encaissement|remboursé|non payé|abandonné) .{5,40}? ([\d, ]+) €", said
+        r"(encaissé|en attente d’encaissement|remboursé|encore ouvert|refusé par la banque|abandonné)"
+        r" .{5,40}? ([\d, ]+) €",
+        said,
     )
     return [(name, round(float(amount.replace(" ", "").replace(",", ".")) * 100)) for name, amount in rows]
 
@@ -71,16 +74,20 @@ def test_the_head_counts_what_the_rows_show_and_no_form_that_nobody_paid(officer
     shown = sums(rows)
     assert len(shown) == 4
     assert sum(amount for name, amount in shown if name == "encaissé") == 12_050
-    assert "4 dons · 2 encaissés : 120,50 €" in head
-    assert "1 en attente d’encaissement : 40,80 € · 1 remboursé : 50,00 €" in head
+    assert "4 dons · 3 encaissés : 170,50 € · dont 1 remboursé : 50,00 € · conservé : 120,50 €" in head
+    assert "· 1 en attente d’encaissement : 40,80 €" in head
     assert "non payé" not in head
 
 
 def test_unpaid_forms_are_shown_to_who_asks_and_have_no_sum(officer, each):
     head, rows = words(officer.get("/console/gifts/?standing=unpaid")).split("Donateur", 1)
 
-    assert sums(rows) == [("non payé", 7_700), ("abandonné", 8_800)]
-    assert "2 formulaires non payés" in head
+    assert sums(rows) == [
+        ("encore ouvert", 7_700),
+        ("refusé par la banque", 6_600),
+        ("abandonné", 8_800),
+    ]
+    assert "3 formulaires non payés" in head
     assert "€" not in head
 
 
@@ -162,3 +169,60 @@ def test_a_message_of_the_provider_after_the_payment_does_not_begin_the_count_an
 
 def test_before_the_email_left_nothing_is_said_of_how_long_it_took():
     assert _from_payment([step(30, "provider_event"), step(30.1, "settled"), step(30.4, "heard")]) is None
+
+
+def test_the_emails_of_a_gift_are_asked_again_with_its_path(officer, world):
+    officer.hold(world.sign_in(PERSON, ["giving.read", "mailings.read"]))
+    world.records = [record()]
+    gift = f"/console/gifts/{world.records[0]['id']}"
+    assert "Remboursé, Hélène" not in officer.get(gift).text
+
+    world.emails = [email(subject="Remboursé, Hélène")]
+    told = officer.get(f"{gift}/path").text
+
+    assert 'hx-partial hx-target="#emails"' in told
+    assert "Remboursé, Hélène" in told
+    assert 'id="emails"' in officer.get(gift).text
+
+
+def test_who_may_not_read_emails_is_sent_none_with_the_path(officer, world):
+    world.records, world.emails = [record()], [email(subject="Merci Hélène")]
+
+    assert "Merci Hélène" not in officer.get(f"/console/gifts/{world.records[0]['id']}/path").text
+
+
+def test_an_email_that_no_longer_holds_is_not_offered_to_be_sent_again(officer, world):
+    officer.hold(world.sign_in(PERSON, ["giving.read", "mailings.read", "mailings.send"]))
+    world.records = [record(standing="refunded")]
+    world.emails = [email(outdated=True), email(template="gift_refunded")]
+
+    page = officer.get(f"/console/gifts/{world.records[0]['id']}").text
+
+    assert [each["id"] for each in world.emails if f"{each['id']}/resend" in page] == [world.emails[1]["id"]]
+
+
+def test_what_went_back_is_subtracted_and_the_reason_stands_before_its_note(officer, world):
+    back = {
+        "id": EMAIL_ID,
+        "amount_minor": 12_000,
+        "reason": "error",
+        "note": "Deux fois",
+        "status": "completed",
+    }
+    back |= dict.fromkeys(("requested_at", "completed_at"), "2026-03-03T09:00:00+00:00") | {"failed_at": None}
+    world.records = [record(standing="refunded", refunds=[back])]
+
+    page = html.unescape(officer.get(f"/console/gifts/{world.records[0]['id']}").text)
+
+    assert "Remboursé − 120,00 €" in words(officer.get(f"/console/gifts/{world.records[0]['id']}"))
+    assert re.search("Erreur[\u00a0\u202f]: Deux fois", page)
+
+
+def test_the_class_of_a_guest_is_not_known_and_is_not_called_an_account(officer, world):
+    world.records = [record()]
+    world.records[0]["donor"] |= {"class_year": None, "person_id": None}
+
+    said = words(officer.get(f"/console/gifts/{world.records[0]['id']}"))
+
+    assert "Promotion inconnue" in said
+    assert "sans compte" not in said.split("Promotion")[1][:20]

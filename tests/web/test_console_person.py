@@ -117,3 +117,10 @@ def test_gifts_are_summed_over_all_of_them_and_not_over_those_shown(browser, wor
     page = html.unescape(reader.get(PAGE).text)
 
     assert "3 encaissés : 30,00 €" in page.replace("\u202f", " ").replace("\u00a0", " ")
+
+
+def test_a_name_of_birth_takes_nobody_for_a_woman(browser, world):
+    browser.hold(world.sign_in(PERSON, ["people.read"]))
+    world.directory_of(PERSON)
+
+    assert "né(e) Dupont" in browser.get("/console/people/").text

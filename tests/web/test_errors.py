@@ -140,3 +140,39 @@ def test_a_strange_reference_is_not_taken(browser):
 
     assert answer.status_code == 200
     assert answer.headers["X-Request-Id"].isascii()
+
+
+def test_a_service_that_is_silent_leaves_staff_in_the_console_with_its_menu(browser, world):
+    browser.hold(world.sign_in(PERSON, ["giving.read", "people.read"]))
+    world.down.add("giving")
+
+    page = browser.get("/console/gifts/")
+
+    assert page.status_code == 503
+    assert "Rien n’est perdu" in page.text
+    assert 'href="/console/people/"' in page.text
+    assert page.headers["X-Request-Id"] in page.text
+    assert "Mentions légales" not in page.text
+
+
+def test_a_page_of_the_console_that_is_not_there_is_said_in_its_frame_to_staff_alone(browser, world):
+    assert 'href="/console/people/"' not in browser.get("/console/gifts/nobody").text
+    browser.hold(world.sign_in(PERSON, ["giving.read", "people.read"]))
+
+    page = browser.get("/console/gifts/nobody")
+
+    assert page.status_code == 404
+    assert 'href="/console/people/"' in page.text
+
+
+def test_a_fault_of_ours_in_the_console_needs_nothing_of_the_console_to_be_told(
+    browser, world, app, monkeypatch
+):
+    browser.hold(world.sign_in(PERSON, ["giving.read"]))
+    monkeypatch.setattr("web.console.shell.menu", lambda: 1 / 0)
+    app.testing = False
+
+    page = browser.get("/console/gifts/")
+
+    assert page.status_code == 500
+    assert "La faute est nôtre" in page.text

@@ -22,6 +22,7 @@ from web.console import (
     shell,
     system,
     times,
+    totals,
     visits,
 )
 
@@ -30,6 +31,7 @@ pages.add_app_template_filter(times.clock)
 pages.add_app_template_filter(shell.service_name)
 pages.add_app_template_filter(times.is_fresh)
 pages.add_app_template_filter(connections.host)
+pages.add_app_template_filter(totals.gift_count)
 
 
 @pages.before_request

@@ -17,6 +17,11 @@ from web.ui.writing import begins_later, today
 routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
 
 TEXTS = ("title", "summary", "story", "surplus_use")
+ORDER = (
+    *(f"{name}_{code}" for name in TEXTS[:3] for code in ("fr", "en")),
+    *("picture", "goal", "suggested", "starts_on", "ends_on", "fund_id", "surplus_use_fr", "surplus_use_en"),
+)
+"""The fields as the editor shows them, which is the order in which errors are summed up."""
 FIELDS = {"goal_minor": "goal", "suggested_minor": "suggested"}
 
 
@@ -99,6 +104,7 @@ def _rate(each: dict) -> float:
 
 
 def _editor(form: Filled, campaign_id: str = "") -> str:
+    form.errors = dict(sorted(form.errors.items(), key=lambda each: _place(each[0])))
     funds = tried(clients.giving().get, "/funds") or {"items": []}
     return render_template(
         "console/campaign_edit.html",
@@ -107,6 +113,10 @@ def _editor(form: Filled, campaign_id: str = "") -> str:
         funds=funds["items"],
         pictures=pictures.described(),
     )
+
+
+def _place(field: str) -> int:
+    return ORDER.index(field) if field in ORDER else len(ORDER)
 
 
 def _wish(form: Filled) -> dict:

@@ -54,5 +54,5 @@ def resend(email_id: str):
             email_id=email_id,
             kind="bad",
         )
-    said = _("On its way again. Their story and the trail keep it.")
+    said = _("Waiting to leave once more. Their story and the trail keep it.")
     return then(said, "console.emails.show", email_id=again["id"])

@@ -58,13 +58,17 @@ def export():
 @routes.get("/<donation_id>")
 def show(donation_id: str):
     """One gift: its path, its money, its donor, its emails and what else the donor gave."""
-    gift, emails = clients.giving().get(f"/donations/{segment(donation_id)}"), None
+    gift = clients.giving().get(f"/donations/{segment(donation_id)}")
     telemetry.concerns(gift["id"])
-    if session.visitor().may("mailings.read"):
-        emails = tried(clients.notify().get, "/emails", correlation_id=gift["id"], limit=20)
-    return render_template(
-        "console/gift.html", gift=gift, path=_path(donation_id), emails=emails, others=_others(gift)
-    )
+    told = {"path": _path(donation_id), "emails": _emails(donation_id), "others": _others(gift)}
+    return render_template("console/gift.html", gift=gift, **told)
+
+
+def _emails(donation_id: str) -> dict[str, Any] | None:
+    """What was written because of a gift, for who may read it; None when notify is silent."""
+    if not session.visitor().may("mailings.read"):
+        return None
+    return tried(clients.notify().get, "/emails", correlation_id=donation_id, limit=20)
 
 
 def _others(gift: dict) -> list:
@@ -75,8 +79,8 @@ def _others(gift: dict) -> list:
 
 @routes.get("/<donation_id>/path")
 def path(donation_id: str):
-    """The path alone, for a page that is waiting for the next step."""
-    return render_template("console/gift_path.html", path=_path(donation_id))
+    """The path and the emails, for a page that waits for the next step: neither lags behind."""
+    return render_template("console/gift_now.html", path=_path(donation_id), emails=_emails(donation_id))
 
 
 @routes.get("/<donation_id>/refund")

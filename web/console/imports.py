@@ -1,10 +1,11 @@
-"""Imports of people: choose a file, see what it would do, confirm, watch it being done."""
+"""Imports of people: choose a file, see what it would do, confirm or discard it, watch it being done."""
 
 from io import SEEK_END
 from typing import IO
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from werkzeug.wrappers import Response
 
 from web import clients, uploads
 from web.clients import Problem, segment
@@ -67,12 +68,27 @@ def progress(import_id: str):
 @routes.post("/<import_id>/confirm")
 def confirm(import_id: str):
     """Write what was shown."""
-    clients.directory().post(f"/imports/{segment(import_id)}/confirmations", {}, key=request.form["key"])
-    return then(
-        _("The import has begun. You may leave this page; it goes on."),
-        "console.imports.show",
-        import_id=import_id,
-    )
+    said = _("The import has begun. You may leave this page; it goes on.")
+    return _decided(import_id, "confirmations", said)
+
+
+@routes.post("/<import_id>/discard")
+def discard(import_id: str):
+    """Give up what was shown; its rows are forgotten."""
+    said = _("Import discarded: nothing of it was written, and its rows are forgotten.")
+    return _decided(import_id, "discards", said)
+
+
+def _decided(import_id: str, decision: str, said: str) -> Response:
+    """Back to the import, which says what became of it: a colleague may have decided otherwise meanwhile."""
+    where = {"endpoint": "console.imports.show", "import_id": import_id}
+    try:
+        clients.directory().post(f"/imports/{segment(import_id)}/{decision}", {}, key=request.form["key"])
+    except Problem as problem:
+        if problem.status != 409:
+            raise
+        return then(_("Somebody already decided otherwise about this import."), **where, kind="bad")
+    return then(said, **where)
 
 
 @routes.get("/<import_id>/refused.csv")
@@ -82,7 +98,8 @@ def refused(import_id: str):
     answer = clients.directory().raw("GET", path, params=words, timeout_s=30)
     clients.directory().check(answer)
     file = Response(answer.content, content_type="text/csv; charset=utf-8")
-    file.headers["Content-Disposition"] = 'attachment; filename="amicale-lignes-refusees.csv"'
+    name = {"fr": "amicale-lignes-refusees.csv", "en": "amicale-refused-rows.csv"}[language()]
+    file.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return file
 
 

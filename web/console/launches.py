@@ -56,7 +56,7 @@ def reopen(campaign_id: str):
 
 
 def missing(campaign: dict[str, Any]) -> list[tuple[str, str]]:
-    """What must be mended before a launch: the field of the editor, and what is wrong with it."""
+    """What must be mended before a launch, in the order of the editor: its field, and what is wrong."""
     names = {
         "title": _("Title"),
         "summary": _("Summary"),
@@ -71,7 +71,9 @@ def missing(campaign: dict[str, Any]) -> list[tuple[str, str]]:
         if not campaign[field].get(code, "").strip()
     ]
     if date.fromisoformat(campaign["ends_on"]) < today():
-        found.append(("ends_on", _("The last day has passed: choose a later one")))
+        late = ("ends_on", _("The last day has passed: choose a later one"))
+        at = next((n for n, (field, _name) in enumerate(found) if field.startswith("surplus")), len(found))
+        found.insert(at, late)
     return found
 
 

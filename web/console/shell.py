@@ -78,7 +78,8 @@ def tried(ask, *args: Any, **params: Any) -> Any:
 
 
 def then(text: str, endpoint: str, *, kind: str = "good", **values: Any) -> Response:
-    """After a write: to the page of `endpoint`, which says what happened."""
+    """After a write: to the page of `endpoint`, which says what happened, with what waits counted anew."""
+    current_app.extensions.pop("waiting", None)
     return notices.say(redirect(url_for(endpoint, **values), code=303), text, kind=kind)
 
 

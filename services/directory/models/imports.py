@@ -10,9 +10,18 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from services.directory.models.base import Base
 from shared.db import Id, Instant
+from shared.errors import Conflict
 from shared.once import ONCE_KEY, Once
 
 OUTCOMES = ("created", "updated", "unchanged")
+
+
+class ImportAlreadyConfirmed(Conflict):
+    """This import was confirmed; it is being written, or was."""
+
+
+class ImportAlreadyDiscarded(Conflict):
+    """This import was discarded; its rows are gone. Check the file again."""
 
 
 class Import(Once, Base):
@@ -47,6 +56,8 @@ class Import(Once, Base):
     checked_at: Mapped[Instant]
     confirmed_by: Mapped[uuid.UUID | None]
     confirmed_at: Mapped[datetime | None]
+    discarded_by: Mapped[uuid.UUID | None]
+    discarded_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]
     failure: Mapped[str | None]
@@ -54,6 +65,7 @@ class Import(Once, Base):
     __table_args__ = (
         UniqueConstraint(*ONCE_KEY),
         CheckConstraint("completed_at is null or confirmed_at is not null", name="confirmed_first"),
+        CheckConstraint("discarded_at is null or confirmed_at is null", name="written_or_discarded"),
         CheckConstraint("completed_at is null or failed_at is null", name="one_end"),
         CheckConstraint("done <= people", name="done"),
         Index(
@@ -65,12 +77,34 @@ class Import(Once, Base):
 
     @property
     def status(self) -> str:
-        """checked, running, done or failed."""
+        """checked, discarded, running, done or failed."""
+        if self.discarded_at:
+            return "discarded"
         if self.failed_at:
             return "failed"
         if self.completed_at:
             return "done"
         return "running" if self.confirmed_at else "checked"
+
+    def confirm(self, *, by: uuid.UUID | None, at: datetime) -> bool:
+        """To be written from now on: whether that is news. The counts begin anew, with what is done."""
+        if self.discarded_at is not None:
+            raise ImportAlreadyDiscarded
+        if self.confirmed_at is not None:
+            return False
+        self.confirmed_by, self.confirmed_at = by, at
+        for name in (*OUTCOMES, "emails_withheld"):
+            setattr(self, name, 0)
+        return True
+
+    def discard(self, *, by: uuid.UUID | None, at: datetime) -> bool:
+        """Never to be written: whether that is news."""
+        if self.confirmed_at is not None:
+            raise ImportAlreadyConfirmed
+        if self.discarded_at is not None:
+            return False
+        self.discarded_by, self.discarded_at = by, at
+        return True
 
     @property
     def counts(self) -> dict[str, int]:

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Index, Text, UniqueConstraint, func
+from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.directory.models.base import Base
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
     from services.directory.models.contacts import DroppedEmail, Email
 
 LOCALES = ("fr", "en")
+
+
+NAMES = """
+array_to_tsvector(string_to_array(fold(
+  coalesce(preferred_name, given_name) || ' ' || family_name || ' ' || coalesce(birth_name, '')), ' '))
+"""
 
 
 class Person(Once, Base):
@@ -44,12 +51,8 @@ class Person(Once, Base):
     family_first: Mapped[str] = mapped_column(
         Text(collation="C"), Computed("fold(family_name || ' ' || coalesce(preferred_name, given_name))")
     )
-    given_first: Mapped[str] = mapped_column(
-        Text(collation="C"), Computed("fold(coalesce(preferred_name, given_name) || ' ' || family_name)")
-    )
-    birth_first: Mapped[str | None] = mapped_column(
-        Text(collation="C"), Computed("fold(birth_name || ' ' || coalesce(preferred_name, given_name))")
-    )
+    names: Mapped[str] = mapped_column(TSVECTOR, Computed(NAMES), deferred=True)
+    """Every word of the names in use and of birth, folded: what a search finds by its beginning."""
 
     degrees: Mapped[list["Degree"]] = relationship(
         order_by="Degree.class_year, Degree.programme", cascade="all, delete-orphan", lazy="raise_on_sql"
@@ -69,8 +72,7 @@ class Person(Once, Base):
         CheckConstraint("given_name <> '' and family_name <> ''", name="named"),
         CheckConstraint("(informed_at is null) = (informed_by is null)", name="informed"),
         Index("ix_people_family_first", "family_first", "id"),
-        Index("ix_people_given_first", "given_first"),
-        Index("ix_people_birth_first", "birth_first"),
+        Index("ix_people_names", "names", postgresql_using="gin"),
     )
 
     @property

@@ -24,6 +24,7 @@ class Checkout(Base):
         Index("ix_checkouts_donation_id", "donation_id"),
         Index("uq_checkouts_session", "account", "session_id", unique=True),
         Index("ix_checkouts_payment", "payment_id", postgresql_where=text("payment_id is not null")),
+        Index("ix_checkouts_declined", "declined_at", postgresql_where=text("declined_at is not null")),
         CheckConstraint(
             "(closed_at is null) = (outcome is null) and outcome in ('paid', 'failed', 'expired')",
             name="outcome",

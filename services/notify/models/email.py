@@ -4,11 +4,12 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, UniqueConstraint, and_, exists, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from services.notify.models.base import Base
+from services.notify.models.gift import Gift
 from shared.db import Id, Instant
 from shared.errors import Conflict
 
@@ -91,6 +92,14 @@ class Email(Base):
     sent_at: Mapped[Instant | None]
     given_up_at: Mapped[Instant | None]
     asked_by: Mapped[uuid.UUID | None]
+    outdated: Mapped[bool] = column_property(
+        and_(
+            template == "gift_received",
+            exists().where(Gift.donation_id == correlation_id, Gift.refunded_minor == Gift.amount_minor),
+        ),
+        deferred=True,
+    )
+    """It thanks for a gift that went back since."""
 
     def claim(self, *, at: datetime) -> None:
         """Ours until the claim lapses, whatever becomes of this process."""
@@ -126,8 +135,10 @@ class Email(Base):
         return self.useful_until is not None and self.useful_until <= at
 
     def refuse_copy(self, *, at: datetime) -> None:
-        """EmailCannotBeResent for what was erased, outlived, or carried a secret that is gone."""
+        """EmailCannotBeResent for what was erased, no longer holds, or carried a secret that is gone."""
         if not self.text or self.outlived(at=at):
             raise EmailCannotBeResent
+        if self.outdated:
+            raise EmailCannotBeResent("The gift that this email thanks for went back to its donor.")
         if self.facts is not None and self.secrets is None:
             raise EmailCannotBeResent("The link in this email is gone; a new one must be asked for.")
