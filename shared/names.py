@@ -11,6 +11,8 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 LENGTH_MAX = 100
+_APART = 4
+"""A letter may arrive in so many parts (a Vietnamese vowel, its two marks) that are one once composed."""
 
 _FORBIDDEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd\ufffe\uffff]"
@@ -37,13 +39,19 @@ What stands before the dot is looked back at, so that a long name costs no more 
 
 
 class Name(fields.String):
-    """A line of text about a person: composed letters (NFC), single spaces, no control characters."""
+    """A line of text about a person: composed letters (NFC), single spaces, no control characters.
+
+    What is far too long is refused before anything else looks at it.
+    """
 
     def __init__(self, *, most: int = LENGTH_MAX, **options: Any) -> None:
         super().__init__(validate=validate.Length(min=1, max=most), **options)
+        self.most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **rest: Any) -> str:
         text = super()._deserialize(value, attr, data, **rest)
+        if is_too_long(text, most=self.most):
+            raise ValidationError(f"Length must be between 1 and {self.most}.")
         if not is_line(text):
             raise ValidationError("Control characters are not part of a name, nor is nothing but spaces.")
         return tidy(text)
@@ -59,8 +67,17 @@ class PersonName(Name):
         return text
 
 
+def is_too_long(text: str, *, most: int = LENGTH_MAX) -> bool:
+    """Whether `text`, however its letters are written, has more than `most` once it is tidy.
+
+    To be asked before `tidy`: composing a run of marks takes the square of its length, and lets no other
+    thread work meanwhile.
+    """
+    return len(text) > _APART * most
+
+
 def tidy(text: str) -> str:
-    """Letters composed (NFC), every run of white space one space."""
+    """Letters composed (NFC), every run of white space one space; see `is_too_long`."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 

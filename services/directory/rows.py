@@ -9,10 +9,12 @@ from email_validator import EmailNotValidError, validate_email
 from services.directory.models import LOCALES
 from services.directory.names import in_letters, is_garbled
 from shared.bodies import holds_card_number
-from shared.names import LENGTH_MAX, tidy
+from shared.names import LENGTH_MAX, is_too_long, tidy
 from shared.spreadsheets import FORMULA
 
 YEARS_AHEAD = 8
+LONGEST = 200
+"""Letters of the longest text that any cell may hold, which is the name of a degree."""
 _ID = re.compile(r"[^\W_][\w./ -]{0,63}")
 _ID_AS_NUMBER = re.compile(r"\d([.,]\d+)?[eE]\+\d+")
 _YEARS = re.compile(r"(\d{4})(?:\s*[/-]\s*(\d{4}))?")
@@ -34,6 +36,10 @@ REASONS = {
     "row_damaged": (
         "Cette ligne contient un octet nul : le fichier a été abîmé.",
         "This row holds a null byte: the file was damaged.",
+    ),
+    "text_too_long": (
+        "Une cellule contient un texte bien trop long.",
+        "A cell holds a text that is far too long.",
     ),
     "cells_missing": ("Il manque des cellules à cette ligne.", "This row has too few cells."),
     "cells_too_many": ("Cette ligne a des cellules en trop.", "This row has too many cells."),
@@ -99,6 +105,8 @@ def understand(cells: list[str], fields: dict[str, int], *, width: int, today: d
         raise RowRefused("cells_too_many")
     if any("\x00" in cell for cell in cells):
         raise RowRefused("row_damaged")
+    if any(is_too_long(cells[at], most=LONGEST) for at in fields.values()):
+        raise RowRefused("text_too_long")
     told = {field: tidy(cells[at]) for field, at in fields.items()}
     if any(holds_card_number(text) for field, text in told.items() if field != "school_id"):
         raise RowRefused("card_number")
@@ -173,7 +181,7 @@ def _degree(programme: str, year: str, today: date) -> list[Any] | None:
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if last - first not in (0, 1) or not 1900 <= last <= today.year + YEARS_AHEAD:
         raise RowRefused("class_year_unreadable")
-    return [_plain(programme, "degree_incomplete", most=200), last]
+    return [_plain(programme, "degree_incomplete", most=LONGEST), last]
 
 
 def _email(text: str) -> str | None:

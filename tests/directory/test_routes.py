@@ -11,6 +11,7 @@ from services.directory import accounts, cards, contacts, import_runs, people, s
 from services.directory.models import Person, Transaction
 from shared import audit
 from tests.directory.conftest import NOW, said, signed_in
+from tests.support.marks import MARKS, soon
 
 BASE = "/api/v1/directory"
 PERSON = {
@@ -184,6 +185,18 @@ def test_what_cannot_be_a_person_is_refused(client, officer, zoe, wish):
     assert answer.status_code == 422
     with Transaction() as session:
         assert people.read(session, zoe).version == 1
+
+
+@pytest.mark.parametrize(
+    "field", ["given_name", "preferred_name", "birth_name", "city", "school_id", "reason"]
+)
+def test_a_body_full_of_marks_holds_up_nobody(client, officer, zoe, field):
+    headers = officer("people.manage")
+
+    with soon():
+        answer = client.patch(f"{BASE}/people/{zoe}", json={field: MARKS}, headers=headers)
+
+    assert (answer.status_code, list(answer.json["errors"])) == (422, [field])
 
 
 def test_a_person_changes_what_is_theirs_and_nothing_else(client, told, zoe):

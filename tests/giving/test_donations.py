@@ -13,6 +13,7 @@ from services.giving.models import Checkout, Donation, Donor, Transaction, datab
 from shared.clock import now
 from shared.payments import gateway
 from tests.giving import world
+from tests.support.marks import MARKS, soon
 from tests.support.tokens import bearer
 
 URL = "/api/v1/giving/donations"
@@ -124,6 +125,16 @@ def test_a_name_with_a_web_address_is_refused_at_its_field(school, name):
     assert refused.status_code == 422
     assert list(refused.json["errors"]) == [name]
     assert taken.status_code == 201
+
+
+@pytest.mark.parametrize("field", ["given_name", "family_name", "email", "message"])
+def test_a_body_full_of_marks_holds_up_nobody(school, field):
+    asked = wish(world.campaign(), **{field: MARKS})
+
+    with soon():
+        answer = post(school, asked)
+
+    assert (answer.status_code, list(answer.json["errors"])) == (422, [field])
 
 
 def test_without_a_key_nothing_begins(school):

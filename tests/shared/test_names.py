@@ -1,8 +1,10 @@
 """Names of people: whatever people are called is taken, addresses of the web are not."""
 
 import pytest
+from marshmallow import ValidationError
 
-from shared.names import holds_address, is_line
+from shared.names import Name, PersonName, holds_address, is_line
+from tests.support.marks import MARKS, soon
 
 
 @pytest.mark.parametrize(
@@ -77,3 +79,15 @@ def test_signs_that_join_letters_are_part_of_a_name(text):
 
 def test_a_very_long_name_is_read_in_the_time_of_its_length():
     assert not holds_address("Mac.C " * 50_000 + "." * 50_000)
+
+
+@pytest.mark.parametrize("field", [Name(), PersonName(), Name(most=2000)])
+def test_what_is_far_too_long_is_refused_before_it_is_composed(field):
+    with soon(), pytest.raises(ValidationError, match="Length must be between"):
+        field.deserialize(MARKS)
+
+
+def test_a_name_may_arrive_with_its_marks_apart():
+    assert PersonName().deserialize("e\u0302\u0323" * 100) == "\u1ec7" * 100
+    with pytest.raises(ValidationError, match="Length must be between"):
+        PersonName().deserialize("e\u0302\u0323" * 101)
