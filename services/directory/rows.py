@@ -9,7 +9,7 @@ from email_validator import EmailNotValidError, validate_email
 from services.directory.models import LOCALES
 from services.directory.names import in_letters, is_garbled
 from shared.bodies import holds_card_number
-from shared.names import LENGTH_MAX, is_too_long, tidy
+from shared.names import LENGTH_MAX, is_name, is_too_long, tidy
 from shared.spreadsheets import FORMULA
 
 YEARS_AHEAD = 8
@@ -55,8 +55,10 @@ REASONS = {
         "A name lost letters (“?” or “Ã©”) when this file was made.",
     ),
     "name_unfit": (
-        "Un nom contient une formule, un caractère de contrôle ou plus de 100 lettres.",
-        "A name holds a formula, a control character or more than 100 letters.",
+        "Un nom contient un chiffre, un signe qu’aucun nom ne contient, un point suivi d’une lettre, ou plus"
+        " de 100 lettres.",
+        "A name holds a figure, a sign that no name holds, a full stop before a letter, or more than 100"
+        " letters.",
     ),
     "born_on_impossible": ("La date de naissance n’existe pas.", "The date of birth does not exist."),
     "class_year_unreadable": (
@@ -149,6 +151,8 @@ def _names(told: dict[str, str]) -> dict[str, str]:
 def _name(text: str) -> str:
     if is_garbled(text):
         raise RowRefused("name_garbled")
+    if text and not is_name(text):
+        raise RowRefused("name_unfit")
     return _plain(text, "name_unfit")
 
 

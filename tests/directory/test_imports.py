@@ -239,6 +239,8 @@ def test_columns_that_mean_nothing_to_us_are_named(session):
         (("Zoé", "=cmd|' /C calc'!A0"), "name_unfit"),
         (("Zoé", "Z" * 101), "name_unfit"),
         (("Zoé", "Zo\x07é"), "name_unfit"),
+        (("Zoé", "t.me/zoe"), "name_unfit"),
+        (("NGUYEN", "NGUYEN 2"), "name_unfit"),
         (("19/01/1944", "31/02/1985"), "born_on_impossible"),
         (("19/01/1944", "19/01/2044"), "born_on_impossible"),
         (("19/01/1944", "19/01/44"), "born_on_impossible"),

@@ -134,6 +134,21 @@ def test_the_first_name_that_is_shown_is_the_one_that_is_changed(client, officer
     )
 
 
+def test_a_name_from_before_the_rule_of_names_stays_until_it_is_corrected(client, officer, zoe):
+    with Transaction() as session:
+        session.get_one(Person, zoe).family_name = "Petit 2"
+    url, headers = f"{BASE}/people/{zoe}", officer("people.manage", "people.read")
+
+    kept = client.patch(url, json={"family_name": "Petit 2", "city": "Pau"}, headers=headers)
+    other = client.patch(url, json={"family_name": "Petit 3", "civil_given_name": "t.co"}, headers=headers)
+    corrected = client.patch(url, json={"family_name": "Petit"}, headers=headers)
+
+    assert (kept.status_code, kept.json["family_name"]) == (200, "Petit 2")
+    assert client.get(url, headers=headers).json["city"] == "Pau"
+    assert (other.status_code, set(other.json["errors"])) == (422, {"family_name", "civil_given_name"})
+    assert (corrected.status_code, corrected.json["family_name"]) == (200, "Petit")
+
+
 def test_a_person_is_written_down_by_hand(client, officer):
     headers = officer("people.manage")
     wish = {**PERSON, "school_id": "A 1", "emails": ["Z@Example.org", "z@example.org"], "locale": "en"}

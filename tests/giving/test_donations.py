@@ -118,8 +118,9 @@ def test_a_wish_that_cannot_be_is_refused_with_its_field(school, changed):
 
 
 @pytest.mark.parametrize("name", ["given_name", "family_name"])
-def test_a_name_with_a_web_address_is_refused_at_its_field(school, name):
-    refused = post(school, wish(world.campaign(), **{name: "Gagnez sur www.primes.test"}))
+@pytest.mark.parametrize("written", ["Gagnez sur www.primes.test", "t.me/evil", "call +33612345678"])
+def test_a_name_that_could_be_a_link_or_a_number_is_refused_at_its_field(school, name, written):
+    refused = post(school, wish(world.campaign(), **{name: written}))
     taken = post(school, wish(world.campaign(), **{name: "J.-P. D’Aubigné"}))
 
     assert refused.status_code == 422

@@ -164,9 +164,9 @@ def test_a_form_full_of_marks_holds_up_nobody(browser, world):
 
 
 @pytest.mark.parametrize(
-    ("language", "said"), [("fr", "Écrivez votre nom sans adresse web."), ("en", "without a web address")]
+    ("language", "said"), [("fr", "Écrivez-le en lettres"), ("en", "Write it in letters")]
 )
-def test_a_name_with_a_web_address_is_refused_beside_its_field(browser, world, language, said):
+def test_a_name_that_could_be_a_link_is_refused_beside_its_field(browser, world, language, said):
     browser.headers["Accept-Language"] = language
     page = browser.corrected(PAGE, {**GUEST, "family_name": "www.primes.test"})
 

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from shared import telemetry
 from shared.i18n import LOCALES
-from shared.names import LENGTH_MAX, folded, holds_address, is_line, is_too_long, tidy
+from shared.names import LENGTH_MAX, folded, is_line, is_name, is_too_long, tidy
 from web import clients, guard
 from web.languages import language
 from web.portal import kept_gifts
@@ -243,10 +243,10 @@ def read_name(form, name, *, missing):
         form.refuse(name, missing)
     if far_too_long or len(written) > LENGTH_MAX:
         form.refuse(name, _("That is too long: 100 characters at most."))
-    elif holds_address(written):
-        form.refuse(name, _("Write your name without a web address."))
     elif not is_line(written):
         form.refuse(name, unusable(name))
+    elif not is_name(written):
+        form.refuse(name, _("Write it in letters, and a full stop only after an initial: J. Petit."))
     return written
 
 
