@@ -31,6 +31,10 @@ class EmailCannotBeResent(Conflict):
     """This email can no longer be sent again."""
 
 
+class SignInLinkNotResent(EmailCannotBeResent):
+    """A link to sign in is sent to nobody but who asks for one themselves."""
+
+
 class Email(Base):
     """Queued, committed as `sending` before the first byte leaves, then sent or failed.
 
@@ -126,7 +130,9 @@ class Email(Base):
         return self.useful_until is not None and self.useful_until <= at
 
     def refuse_copy(self, *, at: datetime) -> None:
-        """EmailCannotBeResent for what was erased, outlived, or carried a secret that is gone."""
+        """EmailCannotBeResent for what was erased, outlived, carried a secret that is gone, or signs in."""
+        if self.template == "sign_in_link":
+            raise SignInLinkNotResent
         if not self.text or self.outlived(at=at):
             raise EmailCannotBeResent
         if self.facts is not None and self.secrets is None:
