@@ -40,11 +40,10 @@ class ResentOften(DomainError):
 
 
 class ResendShown(Schema):
-    """The email that repeats another: to read what it says, and to whom, is another right."""
+    """The email that repeats another: to read its subject, what it says, and to whom, is another right."""
 
     id = fields.UUID()
     status = fields.String(validate=validate.OneOf(emails.STATUSES))
-    subject = fields.String()
     resend_of = fields.UUID(allow_none=True)
 
 

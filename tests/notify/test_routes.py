@@ -11,10 +11,12 @@ from services.notify import (
     accounts,
     deliveries,
     gifts,
+    paths,
     recipients,
     resends,
     sendings,
     subscriptions,
+    templates,
     timelines,
 )
 from services.notify.app import create_app
@@ -201,7 +203,7 @@ def test_who_may_send_and_not_read_is_not_shown_what_an_email_says(client, setti
 
     resent = client.post(f"{API}/emails/{first.id}/resends", headers=sender | key())
 
-    assert set(resent.json) == {"id", "status", "subject", "resend_of"}
+    assert set(resent.json) == {"id", "status", "resend_of"}
     assert client.get(f"{API}/emails/{first.id}", headers=sender).status_code == 403
 
 
@@ -430,8 +432,27 @@ def test_the_path_of_a_gift_shows_its_email_and_its_way_to_the_crm(client, staff
     steps = client.get(f"{API}/paths/{message.donation_id}", headers=staff).json["steps"]
 
     assert [step["kind"] for step in steps] == ["email_queued", "email_sent"]
+    assert "120" in steps[1]["detail"]
     assert steps[1]["technical"]["message_id"] == email.header_id
     assert {step["service"] for step in steps} == {"notify"}
+
+
+@pytest.mark.parametrize("right", ["mailings.read", "giving.read", None])
+def test_the_path_tells_the_subject_of_an_email_to_who_may_read_emails_or_gifts(client, settings, right):
+    message = facts.settled()
+    _settle(settings, message)
+    rights = ["system.read", *([right] if right else [])]
+
+    path = client.get(f"{API}/paths/{message.donation_id}", headers=tokens.bearer(rights=rights))
+
+    [step] = path.json["steps"]
+    assert ("Claire" in path.text) == ("120" in str(step["detail"])) == (right is not None)
+    if right is None:
+        assert step["detail"] == {"fr": "remerciement pour un don", "en": "thanks for a gift"}
+
+
+def test_every_email_has_a_kind_to_be_named_by():
+    assert set(paths.KINDS) == set(templates.NAMES)
 
 
 def _states(client, staff, message):
