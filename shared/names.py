@@ -1,7 +1,7 @@
-"""Names of people are free, but for what harms who reads them: they stand in emails that we send.
+"""Names of people: letters of any script, and the few signs that names are written with.
 
-An address of the web would make our emails carry somebody's spam; a control character or a change of the
-direction of writing would make them show what is not there.
+They stand in emails that we send. An address of the web would make these carry somebody's spam; a control
+character or a change of the direction of writing would make them show what is not there.
 """
 
 import re
@@ -11,6 +11,8 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 LENGTH_MAX = 100
+_APART = 4
+"""A letter may arrive in so many parts (a Vietnamese vowel, its two marks) that are one once composed."""
 
 _FORBIDDEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd\ufffe\uffff]"
@@ -18,49 +20,72 @@ _FORBIDDEN = re.compile(
 _SHOWS_NOTHING = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Fillers that Unicode counts among letters or signs."""
 
-ADDRESS = re.compile(
-    r"""
-    :\s*//                                # https://…
-    | \b(https?|ftp|mailto|tel|javascript)\s*:
-    | \bwww\s*\.                          # www.…
-    | (?<=[^\W_]{2})\s?\.(com|net|org|info|biz|xyz|top|online|site|shop|store|club|link|click|live|vip|icu
-        |app|dev|page|web|cloud|fun|win|bet|casino|support|help|email|mail|world|group|agency|today|io|me|ly
-        |gg|gl|tk|cc|eu|fr|be|ch|de|uk|ru|su|cn|us|in|co
-      )(?![^\W_.])
-    | (?<=[^\W_]{2})\.(?!(?<=\b[^\W_]{2}\.)(?-i:[A-Z])|(?<=\b[^\W_]{3}\.)(?-i:[A-Z]))[a-z]{2}
-    """,
-    re.VERBOSE | re.IGNORECASE,
+_JOINS_LETTERS = frozenset("\u200c\u200d")
+"""The joiners that Persian and many scripts of India write with."""
+_BETWEEN = dict.fromkeys("-\u2010\u2011\u058a\u05be", "-") | dict.fromkeys(
+    "'\u2018\u2019\u05f3\u05f4\u00b7\u30fb\u0f0b", "'"
 )
-"""A scheme, `www.`, a word with a common ending of a domain, or any word, dot and letters without a space,
-but for what is written so in names: initials (`J.R.R.`) and short words before a capital (`St.Clair`).
-What stands before the dot is looked back at, so that a long name costs no more than its length."""
+"""Hyphens (Latin, Armenian, Hebrew); then apostrophes, the Hebrew geresh, and middle dots (Catalan, Japanese,
+Tibetan). The apostrophes of Hawaii and Ukraine (U+02BB, U+02BC) are letters already."""
+_MARKS_MOST = 8
+
+_NAME = re.compile(
+    rf"""(?:
+        [Ul][mz]{{0,{_MARKS_MOST}}}                                # a letter with its marks
+      | (?<=[Ulmz])\.(?=[ ,-]|\Z|U[mz]{{0,{_MARKS_MOST}}}\.)       # Jr. J.-P. J.R.R.
+      | (?<=[Ulmz.]),(?=\ )                                     # Smith, Jr.
+      | (?<=\ )&(?=\ )                                          # Anne & Paul
+      | [ '-]
+    )+""",
+    re.VERBOSE,
+)
+"""A name, each of its characters said by its kind: see `_kind`."""
+NAME_RULE = (
+    "Write letters, with spaces, hyphens or apostrophes; a full stop only after an initial or an abbreviation"
+    " and before a space."
+)
 
 
 class Name(fields.String):
-    """A line of text about a person: composed letters (NFC), single spaces, no control characters."""
+    """A line of text about a person: composed letters (NFC), single spaces, no control characters.
+
+    What is far too long is refused before anything else looks at it.
+    """
 
     def __init__(self, *, most: int = LENGTH_MAX, **options: Any) -> None:
         super().__init__(validate=validate.Length(min=1, max=most), **options)
+        self.most = most
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **rest: Any) -> str:
         text = super()._deserialize(value, attr, data, **rest)
+        if is_too_long(text, most=self.most):
+            raise ValidationError(f"Length must be between 1 and {self.most}.")
         if not is_line(text):
             raise ValidationError("Control characters are not part of a name, nor is nothing but spaces.")
         return tidy(text)
 
 
 class PersonName(Name):
-    """A name that somebody is called by in emails: it holds no address of the web either."""
+    """A name that somebody is called by in emails: see `is_name`."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **rest: Any) -> str:
         text = super()._deserialize(value, attr, data, **rest)
-        if holds_address(text):
-            raise ValidationError("Holds a web address; write the name alone.")
+        if not is_name(text):
+            raise ValidationError(NAME_RULE)
         return text
 
 
+def is_too_long(text: str, *, most: int = LENGTH_MAX) -> bool:
+    """Whether `text`, however its letters are written, has more than `most` once it is tidy.
+
+    To be asked before `tidy`: composing a run of marks takes the square of its length, and lets no other
+    thread work meanwhile.
+    """
+    return len(text) > _APART * most
+
+
 def tidy(text: str) -> str:
-    """Letters composed (NFC), every run of white space one space."""
+    """Letters composed (NFC), every run of white space one space; see `is_too_long`."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
@@ -78,9 +103,24 @@ def _shows(letter: str) -> bool:
     return unicodedata.category(letter)[0] not in "CZM" and letter not in _SHOWS_NOTHING
 
 
-def holds_address(name: str) -> bool:
-    """Whether a mail program would make a link of some part of `name`; wide letters and invisible signs
-    do not hide one.
+def is_name(text: str) -> bool:
+    """Whether somebody can be called so, in any script; `text` is tidy.
+
+    Letters, and the few signs that names are written with. No figure, no sign of an address, and no full
+    stop before a letter, but between initials: so no mail program finds a link or a telephone number in it,
+    whatever endings and schemes there will be.
     """
-    plain = unicodedata.normalize("NFKC", name).replace("\u3002", ".").replace("\u2024", ".")
-    return ADDRESS.search("".join(each for each in plain if unicodedata.category(each) != "Cf")) is not None
+    kinds = "".join(map(_kind, text))
+    return _NAME.fullmatch(kinds) is not None and ("U" in kinds or "l" in kinds)
+
+
+def _kind(letter: str) -> str:
+    """U for a capital, l for another letter, m for a mark, z for a joiner, a sign for itself; else x."""
+    if letter in _JOINS_LETTERS:
+        return "z"
+    category = unicodedata.category(letter)
+    if category[0] == "L" and letter not in _SHOWS_NOTHING:
+        return "U" if category in ("Lu", "Lt") else "l"
+    if category[0] == "M":
+        return "m"
+    return letter if letter in " .,&" else _BETWEEN.get(letter, "x")

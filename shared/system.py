@@ -29,8 +29,11 @@ REPLAY_WAIT_S = 5.0
 LOOK_EVERY_S = 0.1
 
 
-Steps = Callable[[Session, UUID], Iterable[Step]]
-"""A service's own steps in the path of a fact: emails sent, webhooks received, …"""
+May = Callable[[str], bool]
+"""Whether who asks has a right."""
+Steps = Callable[[Session, UUID, May], Iterable[Step]]
+"""A service's own steps in the path of a fact: emails sent, webhooks received, … `system.read` sees that they
+happened and when; what they say of a person or of their money is told to who may read that elsewhere too."""
 Waits = Callable[[Session], dict[str, datetime | None]]
 """What a service sends out by itself, and since when the oldest of it waits."""
 
@@ -198,7 +201,7 @@ def show_path(correlation_id: UUID) -> dict[str, Any]:
     """What this service did under a correlation id, in order of time; no steps when it heard nothing."""
     here = current.service()
     with here.database.transaction() as session:
-        own = here.steps(session, correlation_id) if here.steps else ()
+        own = here.steps(session, correlation_id, caller().has) if here.steps else ()
         found = in_order([*message_steps(session, correlation_id), *own])
     return {"steps": [{"service": here.name, **asdict(step)} for step in found]}
 

@@ -11,6 +11,7 @@ from sandbox.provider.objects import Object
 
 OPEN_S = 24 * 3600
 LEAST = 50
+URL_MAX = 5000
 
 UNDERSTOOD = {
     "mode",
@@ -163,7 +164,7 @@ def _expiry(wish: dict[str, Any], at: float) -> int:
 
 def _url(wish: dict[str, Any], name: str) -> str:
     url = wish.get(name, "")
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
+    if len(url) > URL_MAX or urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
         raise ApiError(400, f"Not a valid URL: {name}", code="url_invalid", param=name)
     return url
 

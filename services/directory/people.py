@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 from services.directory import cards, searches, trail
 from services.directory.models import LOCALES, Degree, Email, Person, Transaction, allowed
 from shared.auth import caller
+from shared.bodies import FieldsRefused
 from shared.clock import now
 from shared.db import uuid7
 from shared.errors import Conflict, NotFound
 from shared.http import Blueprint, IdempotencyKey
-from shared.names import Name, PersonName
+from shared.names import NAME_RULE, Name, PersonName, is_name
 from shared.once import once
 from shared.pages import PageQuery, QueryInteger, page, paged
 
@@ -92,16 +93,18 @@ class PeopleQuery(PageQuery):
 class OwnChange(Schema):
     """What a person changes themselves."""
 
-    preferred_name = PersonName(allow_none=True)
+    preferred_name = Name(allow_none=True)
     city = Name(allow_none=True)
     locale = fields.String(validate=validate.OneOf(LOCALES))
 
 
 class PersonChange(OwnChange):
-    given_name = PersonName(metadata={"description": "the first name to call them by"})
-    civil_given_name = PersonName(metadata={"description": "the one of their papers, for tax receipts"})
-    family_name = PersonName()
-    birth_name = PersonName(allow_none=True)
+    """Names that differ from those on record are held to the rule of names; what stands may be repeated."""
+
+    given_name = Name(metadata={"description": "the first name to call them by"})
+    civil_given_name = Name(metadata={"description": "the one of their papers, for tax receipts"})
+    family_name = Name()
+    birth_name = Name(allow_none=True)
     born_on = fields.Date(allow_none=True)
     school_id = Name(allow_none=True, most=64)
     degrees = fields.List(fields.Nested(DegreeShown), validate=validate.Length(max=20))
@@ -114,6 +117,8 @@ class PersonWish(PersonChange):
 
     given_name = PersonName(required=True)
     family_name = PersonName(required=True)
+    preferred_name = PersonName(allow_none=True)
+    birth_name = PersonName(allow_none=True)
     emails = fields.List(fields.Email(validate=validate.Length(max=254)), validate=validate.Length(max=10))
 
 
@@ -223,6 +228,7 @@ def change(
 ) -> Person:
     """Give a person new names, city, locale, degrees; a card follows when anything is different."""
     person = cards.whole(session, person_id)
+    _refuse_unfit(person, wish)
     wish = _first_names(person, wish)
     before = {name: getattr(person, name) for name, value in wish.items() if getattr(person, name) != value}
     for name in before:
@@ -238,6 +244,15 @@ def change(
             session, person, by=by, action="person.changed", fields=sorted(before), detail=detail, at=at
         )
     return cards.whole(session, person_id)
+
+
+def _refuse_unfit(person: Person, wish: dict) -> None:
+    """FieldsRefused for a new name that is none. One from before that rule stays until it is corrected."""
+    held = {name: getattr(person, name) for name in ("preferred_name", "family_name", "birth_name")}
+    held |= {"given_name": person.first_name, "civil_given_name": person.given_name}
+    new = [name for name in held if wish.get(name) and wish[name] != held[name]]
+    if unfit := [name for name in new if not is_name(wish[name])]:
+        raise FieldsRefused({name: [NAME_RULE] for name in unfit})
 
 
 def _first_names(person: Person, wish: dict) -> dict:

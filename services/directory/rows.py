@@ -9,10 +9,12 @@ from email_validator import EmailNotValidError, validate_email
 from services.directory.models import LOCALES
 from services.directory.names import in_letters, is_garbled
 from shared.bodies import holds_card_number
-from shared.names import LENGTH_MAX, tidy
+from shared.names import LENGTH_MAX, is_name, is_too_long, tidy
 from shared.spreadsheets import FORMULA
 
 YEARS_AHEAD = 8
+LONGEST = 200
+"""Letters of the longest text that any cell may hold, which is the name of a degree."""
 _ID = re.compile(r"[^\W_][\w./ -]{0,63}")
 _ID_AS_NUMBER = re.compile(r"\d([.,]\d+)?[eE]\+\d+")
 _YEARS = re.compile(r"(\d{4})(?:\s*[/-]\s*(\d{4}))?")
@@ -35,6 +37,10 @@ REASONS = {
         "Cette ligne contient un octet nul : le fichier a été abîmé.",
         "This row holds a null byte: the file was damaged.",
     ),
+    "text_too_long": (
+        "Une cellule contient un texte bien trop long.",
+        "A cell holds a text that is far too long.",
+    ),
     "cells_missing": ("Il manque des cellules à cette ligne.", "This row has too few cells."),
     "cells_too_many": ("Cette ligne a des cellules en trop.", "This row has too many cells."),
     "school_id_missing": ("Le numéro d’étudiant est vide.", "The student number is empty."),
@@ -49,8 +55,10 @@ REASONS = {
         "A name lost letters (“?” or “Ã©”) when this file was made.",
     ),
     "name_unfit": (
-        "Un nom contient une formule, un caractère de contrôle ou plus de 100 lettres.",
-        "A name holds a formula, a control character or more than 100 letters.",
+        "Un nom contient un chiffre, un signe qu’aucun nom ne contient, un point suivi d’une lettre, ou plus"
+        " de 100 lettres.",
+        "A name holds a figure, a sign that no name holds, a full stop before a letter, or more than 100"
+        " letters.",
     ),
     "born_on_impossible": ("La date de naissance n’existe pas.", "The date of birth does not exist."),
     "class_year_unreadable": (
@@ -99,6 +107,8 @@ def understand(cells: list[str], fields: dict[str, int], *, width: int, today: d
         raise RowRefused("cells_too_many")
     if any("\x00" in cell for cell in cells):
         raise RowRefused("row_damaged")
+    if any(is_too_long(cells[at], most=LONGEST) for at in fields.values()):
+        raise RowRefused("text_too_long")
     told = {field: tidy(cells[at]) for field, at in fields.items()}
     if any(holds_card_number(text) for field, text in told.items() if field != "school_id"):
         raise RowRefused("card_number")
@@ -141,6 +151,8 @@ def _names(told: dict[str, str]) -> dict[str, str]:
 def _name(text: str) -> str:
     if is_garbled(text):
         raise RowRefused("name_garbled")
+    if text and not is_name(text):
+        raise RowRefused("name_unfit")
     return _plain(text, "name_unfit")
 
 
@@ -173,7 +185,7 @@ def _degree(programme: str, year: str, today: date) -> list[Any] | None:
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if last - first not in (0, 1) or not 1900 <= last <= today.year + YEARS_AHEAD:
         raise RowRefused("class_year_unreadable")
-    return [_plain(programme, "degree_incomplete", most=200), last]
+    return [_plain(programme, "degree_incomplete", most=LONGEST), last]
 
 
 def _email(text: str) -> str | None:

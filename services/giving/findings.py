@@ -39,6 +39,13 @@ class FindingShown(Schema):
     note = fields.String(allow_none=True)
 
 
+class FindingResolved(Schema):
+    """What who looked at it is answered: to read it, and what others noted, is another right."""
+
+    id = fields.UUID(required=True)
+    resolved_at = fields.AwareDateTime(required=True)
+
+
 class Resolution(Schema):
     """What was found out, and done."""
 
@@ -57,7 +64,7 @@ def index(query: dict[str, Any]) -> Any:
 
 @routes.post("/<uuid:finding_id>/resolutions", allow="giving.manage")
 @routes.arguments(Resolution)
-@routes.response(201, FindingShown)
+@routes.response(201, FindingResolved)
 def resolve(wish: dict[str, str], finding_id: UUID) -> Any:
     """Say what became of it; it no longer waits. The same difference is never found again."""
     with Transaction() as session:

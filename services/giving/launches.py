@@ -1,4 +1,7 @@
-"""Launches, closures and reopenings: when a campaign takes gifts, decided by staff."""
+"""Launches, closures and reopenings: when a campaign takes gifts, decided by staff.
+
+Each answers with the campaign, which everybody may read from its launch on.
+"""
 
 from datetime import datetime
 from typing import Any

@@ -1,6 +1,7 @@
 """Paths: the steps of one gift that giving knows of, each with its time."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,13 +20,33 @@ from services.giving.models import (
     Settlement,
 )
 from shared.paths import Step
+from shared.system import May
+
+OPEN_FACTS = frozenset(
+    ("donation_id", "checkout_id", "refund_id", "event", "type", "source", "copies", "account")
+)
+CLOSED_DETAILS = frozenset(("payment_accepted", "payment_declined", "refund_failed"))
+"""Steps whose detail tells of the donor's means of payment."""
 
 
-def steps(session: Session, correlation_id: UUID) -> list[Step]:
-    """What happened to the gift of this id; nothing for an id that is no gift's."""
+def steps(session: Session, correlation_id: UUID, may: May) -> list[Step]:
+    """What happened to the gift of this id; nothing for an id that is no gift's.
+
+    The card, the payment, its fee and sums are told to who may read gifts; the others see that it happened.
+    """
     donation = session.get(Donation, correlation_id)
     if donation is None:
         return []
+    found = _all(session, donation)
+    return found if may("giving.read") else [_outline(step) for step in found]
+
+
+def _outline(step: Step) -> Step:
+    facts = {name: value for name, value in step.technical.items() if name in OPEN_FACTS}
+    return replace(step, detail=None if step.kind in CLOSED_DETAILS else step.detail, technical=facts)
+
+
+def _all(session: Session, donation: Donation) -> list[Step]:
     settlement = session.get(Settlement, donation.id)
     return [
         _begun(donation),

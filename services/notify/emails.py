@@ -19,6 +19,7 @@ from shared.db import uuid7
 from shared.errors import NotFound
 from shared.http import Blueprint
 from shared.messages import MASK, Message
+from shared.names import is_name
 from shared.pages import PageQuery, page, paged
 
 STATUSES = ("queued", "sending", "sent", "failed", "stale", "held", "unsure", "suppressed")
@@ -148,9 +149,11 @@ def queue(
 ) -> UUID | None:
     """Queue one email, or store why it is withheld; None when this message had already queued it.
 
-    `secrets` are sealed values by the name that the letter knows them under.
+    `secrets` are sealed values by the name that the letter knows them under. Who is kept under what is no
+    name, from before names were held to a rule, is written to without it.
     """
-    told = {"school": settings.school_name, "given_name": to.given_name, **facts}
+    greeted = to.given_name if is_name(to.given_name) else ""
+    told = {"school": settings.school_name, "given_name": greeted, **facts}
     shown = templates.render(template, to.locale, told | dict.fromkeys(secrets or {}, MASK))
     status, reason = _standing(to, occurred_at=occurred_at, at=at, not_before=settings.not_before)
     values = {

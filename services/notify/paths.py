@@ -9,7 +9,14 @@ from sqlalchemy.orm import Session, aliased
 
 from services.notify.models import Delivery, Email, Subscription
 from shared.paths import Step
+from shared.system import May
 
+KINDS = {
+    "gift_received": {"fr": "remerciement pour un don", "en": "thanks for a gift"},
+    "gift_failed": {"fr": "don qui n’a pas abouti", "en": "gift that did not go through"},
+    "gift_refunded": {"fr": "don remboursé", "en": "refunded gift"},
+    "sign_in_link": {"fr": "lien de connexion", "en": "link to sign in"},
+}
 STATES = {"stale": "warn", "unsure": "warn", "held": "warn", "failed": "bad", "suppressed": None}
 WITHHELD = {
     "stale": {
@@ -26,17 +33,25 @@ WITHHELD = {
 }
 
 
-def steps(session: Session, correlation_id: UUID) -> list[Step]:
-    """What became of the emails of this chain, and of telling partners of it."""
-    return [*_emails(session, correlation_id), *_deliveries(session, correlation_id)]
+def steps(session: Session, correlation_id: UUID, may: May) -> list[Step]:
+    """What became of the emails of this chain, and of telling partners of it.
+
+    A subject says who gave how much: who may read neither emails nor gifts sees what kind of email it was.
+    """
+    subjects = may("mailings.read") or may("giving.read")
+    return [*_emails(session, correlation_id, subjects), *_deliveries(session, correlation_id)]
 
 
-def _emails(session: Session, correlation_id: UUID) -> list[Step]:
+def _emails(session: Session, correlation_id: UUID, subjects: bool) -> list[Step]:
     found = select(Email).where(Email.correlation_id == correlation_id).order_by(Email.id)
-    return [step for email in session.execute(found).scalars() for step in _of_email(email)]
+    return [
+        step
+        for email in session.execute(found).scalars()
+        for step in _of_email(email, email.subject if subjects else KINDS[email.template])
+    ]
 
 
-def _of_email(email: Email) -> list[Step]:
+def _of_email(email: Email, detail: str | dict[str, str]) -> list[Step]:
     technical = {
         "email_id": str(email.id),
         "template": email.template,
@@ -46,14 +61,14 @@ def _of_email(email: Email) -> list[Step]:
         "reason": email.reason,
     }
     waits = "warn" if email.status in ("queued", "sending") else None
-    queued = _step(email.created_at, "email_queued", _QUEUED, email.subject, technical, state=waits)
+    queued = _step(email.created_at, "email_queued", _QUEUED, detail, technical, state=waits)
     if email.status == "sent":
-        return [queued, _step(email.sent_at, "email_sent", _SENT, email.subject, technical)]
+        return [queued, _step(email.sent_at, "email_sent", _SENT, detail, technical)]
     if email.status in WITHHELD:
         words, state = WITHHELD[email.status], STATES[email.status]
         kind = f"email_{email.status}"
         withheld_at = email.given_up_at or email.created_at  # most are withheld when they are written
-        return [_step(withheld_at, kind, words, email.subject, technical, state=state)]
+        return [_step(withheld_at, kind, words, detail, technical, state=state)]
     return [queued]
 
 
@@ -97,7 +112,7 @@ def _step(
     at: Any,
     kind: str,
     title: dict[str, str],
-    detail: str,
+    detail: str | dict[str, str],
     technical: dict[str, Any],
     *,
     state: str | None = None,

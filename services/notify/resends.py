@@ -1,6 +1,6 @@
 """Resends: an email sent once more because staff asked for it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from marshmallow import Schema, fields, validate
@@ -15,18 +15,35 @@ from shared import audit
 from shared.auth import caller
 from shared.clock import now
 from shared.db import lock, uuid7
+from shared.errors import DomainError
 from shared.http import Blueprint, IdempotencyKey
+from shared.limits import limit
 from shared.once import once
+
+A_DAY = timedelta(hours=24)
+RESENDS_A_DAY = 3
+"""Of one email, whoever asks: more would be a nuisance to who reads them."""
+RESENDS_AN_HOUR = 60
+"""By one of the staff: enough for a morning after an outage, too few to flood anybody."""
 
 routes = Blueprint("resends", __name__, url_prefix="/api/v1/notify/emails")
 
 
+class ResentOften(DomainError):
+    """This email was sent again three times in the last 24 hours; wait until it may be once more."""
+
+    status = 429
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__()
+        self.retry_after_s = max(1, round(retry_after.total_seconds()))
+
+
 class ResendShown(Schema):
-    """The email that repeats another: to read what it says, and to whom, is another right."""
+    """The email that repeats another: to read its subject, what it says, and to whom, is another right."""
 
     id = fields.UUID()
     status = fields.String(validate=validate.OneOf(emails.STATUSES))
-    subject = fields.String()
     resend_of = fields.UUID(allow_none=True)
 
 
@@ -46,7 +63,10 @@ def create(header, email_id):
 
 
 def resend(session: Session, email_id: UUID, *, by: UUID, at: datetime, settings: NotifySettings) -> Email:
-    """A new email with the same words, to the address known today; EmailCannotBeResent says why not."""
+    """A new email with the same words, to the address known today; EmailCannotBeResent says why not.
+
+    ResentOften and TooMany when it, or its sender, had enough; what is on its way already counts no more.
+    """
     first = lock(session, Email, email_id)
     if first.resend_of is not None:
         first = lock(session, Email, first.resend_of)
@@ -54,6 +74,7 @@ def resend(session: Session, email_id: UUID, *, by: UUID, at: datetime, settings
     if (on_its_way := session.execute(waiting).scalars().first()) is not None:
         return on_its_way
     first.refuse_copy(at=at)
+    _slow_down(session, first, by=by, at=at)
     to = _today(session, first)
     if to.withheld is not None:
         raise EmailCannotBeResent(f"There is no address to send it to: {to.reason}.")
@@ -84,6 +105,15 @@ def resend(session: Session, email_id: UUID, *, by: UUID, at: datetime, settings
     session.add(email)
     session.flush()
     return email
+
+
+def _slow_down(session: Session, first: Email, *, by: UUID, at: datetime) -> None:
+    """`first` is locked, so that two who ask at once are counted one after the other."""
+    lately = select(Email.created_at).where(Email.resend_of == first.id, Email.created_at > at - A_DAY)
+    copies = session.execute(lately.order_by(Email.created_at.desc()).limit(RESENDS_A_DAY)).scalars().all()
+    if len(copies) == RESENDS_A_DAY:
+        raise ResentOften(copies[-1] + A_DAY - at)
+    limit(session, "notify.resends", str(by), most=RESENDS_AN_HOUR, per_s=3600)
 
 
 def _today(session: Session, email: Email) -> Destination:

@@ -13,6 +13,7 @@ from services.notify.models import Email
 from services.notify.settings import NotifySettings
 from shared.db import lock
 from shared.messages import SecretUnreadable, reveal
+from shared.names import is_name
 
 QUIET = frozenset({"sign_in_link"})
 """Letters that leave no line in a story."""
@@ -67,7 +68,7 @@ def outgoing(email: Email, settings: NotifySettings) -> Outgoing:
     return Outgoing(
         sender=settings.email_from,
         to_address=email.to_address,
-        to_name=email.to_name,
+        to_name=email.to_name if is_name(email.to_name) else "",
         subject=subject,
         html=html,
         text=text,

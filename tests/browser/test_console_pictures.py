@@ -77,7 +77,7 @@ def draft(staff) -> dict[str, str]:
     return {
         "draft": page,
         "draft-launch": f"{page}/launch",
-        "draft-preview": f"/campaigns/{made['slug']}/preview",
+        "draft-preview": f"/campaigns/{wish['slug']}/preview",
     }
 
 

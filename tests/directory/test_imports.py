@@ -22,6 +22,7 @@ from services.directory import (
 from services.directory.models import Consent, Import, ImportRow, Person, Transaction, database
 from services.directory.models.imports import ImportAlreadyConfirmed, ImportAlreadyDiscarded
 from tests.directory.conftest import NOW, said
+from tests.support.marks import MARKS, soon
 
 HEADER = (
     "N° étudiant;Nom d'usage;Nom de naissance;Prénom;Date de naissance;"
@@ -239,6 +240,8 @@ def test_columns_that_mean_nothing_to_us_are_named(session):
         (("Zoé", "=cmd|' /C calc'!A0"), "name_unfit"),
         (("Zoé", "Z" * 101), "name_unfit"),
         (("Zoé", "Zo\x07é"), "name_unfit"),
+        (("Zoé", "t.me/zoe"), "name_unfit"),
+        (("NGUYEN", "NGUYEN 2"), "name_unfit"),
         (("19/01/1944", "31/02/1985"), "born_on_impossible"),
         (("19/01/1944", "19/01/2044"), "born_on_impossible"),
         (("19/01/1944", "19/01/44"), "born_on_impossible"),
@@ -250,6 +253,7 @@ def test_columns_that_mean_nothing_to_us_are_named(session):
         (("zoe@example.org", "pas d'adresse"), "email_unreadable"),
         (("zoe@example.org", "jean@"), "email_unreadable"),
         (("Angoulême", "4242 4242 4242 4242"), "card_number"),
+        (("Angoulême", "Angoulême" * 90), "text_too_long"),
         (("Angoulême", "Angoulême;surplus"), "cells_too_many"),
         (("Angoulême", "Angou\x00lême"), "row_damaged"),
         ((";zoe@example.org;Angoulême", ""), "cells_missing"),
@@ -260,6 +264,14 @@ def test_a_row_that_cannot_be_taken_says_why_and_stops_no_other(session, change,
 
     assert reasons(session, checked) == {2: reason}
     assert checked.counts["created"] == 1
+
+
+@pytest.mark.parametrize("cell", ["Zoé", "DUT Informatique", "zoe@example.org", "Angoulême", "72100001"])
+def test_a_cell_full_of_marks_holds_up_nobody(session, cell):
+    with soon():
+        checked = check(session, ROW.replace(cell, MARKS))
+
+    assert reasons(session, checked) == {2: "text_too_long"}
 
 
 def test_the_class_year_of_an_academic_year_is_the_later_one(session):

@@ -11,6 +11,7 @@ from services.directory import accounts, cards, contacts, import_runs, people, s
 from services.directory.models import Person, Transaction
 from shared import audit
 from tests.directory.conftest import NOW, said, signed_in
+from tests.support.marks import MARKS, soon
 
 BASE = "/api/v1/directory"
 PERSON = {
@@ -133,6 +134,21 @@ def test_the_first_name_that_is_shown_is_the_one_that_is_changed(client, officer
     )
 
 
+def test_a_name_from_before_the_rule_of_names_stays_until_it_is_corrected(client, officer, zoe):
+    with Transaction() as session:
+        session.get_one(Person, zoe).family_name = "Petit 2"
+    url, headers = f"{BASE}/people/{zoe}", officer("people.manage", "people.read")
+
+    kept = client.patch(url, json={"family_name": "Petit 2", "city": "Pau"}, headers=headers)
+    other = client.patch(url, json={"family_name": "Petit 3", "civil_given_name": "t.co"}, headers=headers)
+    corrected = client.patch(url, json={"family_name": "Petit"}, headers=headers)
+
+    assert (kept.status_code, kept.json["family_name"]) == (200, "Petit 2")
+    assert client.get(url, headers=headers).json["city"] == "Pau"
+    assert (other.status_code, set(other.json["errors"])) == (422, {"family_name", "civil_given_name"})
+    assert (corrected.status_code, corrected.json["family_name"]) == (200, "Petit")
+
+
 def test_a_person_is_written_down_by_hand(client, officer):
     headers = officer("people.manage")
     wish = {**PERSON, "school_id": "A 1", "emails": ["Z@Example.org", "z@example.org"], "locale": "en"}
@@ -184,6 +200,18 @@ def test_what_cannot_be_a_person_is_refused(client, officer, zoe, wish):
     assert answer.status_code == 422
     with Transaction() as session:
         assert people.read(session, zoe).version == 1
+
+
+@pytest.mark.parametrize(
+    "field", ["given_name", "preferred_name", "birth_name", "city", "school_id", "reason"]
+)
+def test_a_body_full_of_marks_holds_up_nobody(client, officer, zoe, field):
+    headers = officer("people.manage")
+
+    with soon():
+        answer = client.patch(f"{BASE}/people/{zoe}", json={field: MARKS}, headers=headers)
+
+    assert (answer.status_code, list(answer.json["errors"])) == (422, [field])
 
 
 def test_a_person_changes_what_is_theirs_and_nothing_else(client, told, zoe):

@@ -13,6 +13,7 @@ from services.giving.models import Checkout, Donation, Donor, Transaction, datab
 from shared.clock import now
 from shared.payments import gateway
 from tests.giving import world
+from tests.support.marks import MARKS, soon
 from tests.support.tokens import bearer
 
 URL = "/api/v1/giving/donations"
@@ -117,13 +118,24 @@ def test_a_wish_that_cannot_be_is_refused_with_its_field(school, changed):
 
 
 @pytest.mark.parametrize("name", ["given_name", "family_name"])
-def test_a_name_with_a_web_address_is_refused_at_its_field(school, name):
-    refused = post(school, wish(world.campaign(), **{name: "Gagnez sur www.primes.test"}))
+@pytest.mark.parametrize("written", ["Gagnez sur www.primes.test", "t.me/evil", "call +33612345678"])
+def test_a_name_that_could_be_a_link_or_a_number_is_refused_at_its_field(school, name, written):
+    refused = post(school, wish(world.campaign(), **{name: written}))
     taken = post(school, wish(world.campaign(), **{name: "J.-P. D’Aubigné"}))
 
     assert refused.status_code == 422
     assert list(refused.json["errors"]) == [name]
     assert taken.status_code == 201
+
+
+@pytest.mark.parametrize("field", ["given_name", "family_name", "email", "message"])
+def test_a_body_full_of_marks_holds_up_nobody(school, field):
+    asked = wish(world.campaign(), **{field: MARKS})
+
+    with soon():
+        answer = post(school, asked)
+
+    assert (answer.status_code, list(answer.json["errors"])) == (422, [field])
 
 
 def test_without_a_key_nothing_begins(school):

@@ -1,9 +1,10 @@
 """One gift from the form to the books, through the doors, with the provider playing its part."""
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
-from services.giving import checkouts, paths, reconciliations
+from services.giving import checkouts, findings, paths, reconciliations
 from services.giving.drift import drift_check
 from services.giving.models import Settlement, Transaction
 from shared.clock import now
@@ -140,7 +141,7 @@ def test_the_path_says_why_a_bank_refused_and_counts_the_entries_of_the_gift_alo
     reconciliations.fetch_details(["fondation"], at=now())
 
     told = school.client.get(
-        f"/api/v1/giving/paths/{begun['id']}", headers=bearer(rights=["system.read"])
+        f"/api/v1/giving/paths/{begun['id']}", headers=bearer(rights=["system.read", "giving.read"])
     ).json["steps"]
 
     refused = next(step for step in told if step["kind"] == "payment_declined")
@@ -165,3 +166,26 @@ def test_a_refusal_told_in_whole_seconds_stands_after_the_form_that_led_to_it(gi
         told = [(step.kind, step.at) for step in paths.steps(session, gift.id)]
 
     assert told == [("form_filled", begun_at), ("payment_declined", begun_at)]
+
+
+def test_who_may_not_read_gifts_sees_that_and_when_each_step_happened_and_no_card_payment_or_sum(school):
+    begun = school.give(world.campaign(), 5000)
+    school.provider.pay(begun["checkout_url"], "insufficient")
+    school.provider.settle()
+    school.provider.pay(begun["checkout_url"])
+    school.provider.settle()
+    reconciliations.fetch_details(["fondation"], at=now())
+    with Transaction() as session:
+        findings.record(session, "amount_mismatch", "fondation", "pi_9", begun["id"], {"ours": 1}, at=now())
+
+    whole, outline = (
+        school.client.get(f"/api/v1/giving/paths/{begun['id']}", headers=bearer(rights=rights)).json["steps"]
+        for rights in (["system.read", "giving.read"], ["system.read"])
+    )
+
+    assert [(step["at"], step["title"]) for step in outline] == [
+        (step["at"], step["title"]) for step in whole
+    ]
+    told, hidden = (json.dumps(each, ensure_ascii=False) for each in (whole, outline))
+    for private in ("••", "insufficient", "fee_minor", "movement", '"payment"', "pi_9", "ours"):
+        assert private in told and private not in hidden, private

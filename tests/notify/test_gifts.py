@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from services.notify import gifts, parties, recipients
+from services.notify import gifts, parties, recipients, sendings
 from services.notify.models import CrmChange, Email, Gift, TimelineEntry, Transaction
 from shared.db import uuid7
 from shared.messages import DonorAttached
@@ -48,6 +48,15 @@ def test_who_receives_what_for_and_the_tax_receipt_stand_in_the_email(settings):
         assert "Un reçu fiscal vous sera adressé (émetteur\u202f: Fondation de Valmont)." in part
     assert "n’ouvre pas droit à réduction d’impôt" in without.text and "vous sera adressé" not in without.text
     assert english.subject == "Thank you Claire, your gift of €120 has arrived"
+
+
+def test_who_is_kept_under_what_is_no_name_is_written_to_without_it(settings):
+    _settle(settings, facts.settled(facts.contact(given_name="Refund: t.me/evil", family_name="t.co")))
+
+    [email] = _all(Email)
+    assert email.subject == "Merci, votre don de 120\u00a0€ est bien arrivé"
+    assert "t.me" not in email.html and "t.me" not in email.text
+    assert email.to_name == "Refund: t.me/evil t.co" and sendings.outgoing(email, settings).to_name == ""
 
 
 def test_the_same_message_twice_makes_one_email_one_change_and_one_line(settings):

@@ -7,12 +7,24 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import select, text, update
 
-from services.notify import accounts, deliveries, gifts, recipients, sendings, subscriptions, timelines
+from services.notify import (
+    accounts,
+    deliveries,
+    gifts,
+    paths,
+    recipients,
+    resends,
+    sendings,
+    subscriptions,
+    templates,
+    timelines,
+)
 from services.notify.app import create_app
 from services.notify.connectors import Missed
 from services.notify.mailer import NEVER, SENT, Outcome
 from services.notify.models import Delivery, Email, Subscription, TimelineEntry, Transaction
 from services.notify.models.delivery import GIVE_UP
+from shared.clock import now
 from shared.db import uuid7
 from tests.notify.conftest import told
 from tests.notify.test_sendings import _link
@@ -191,7 +203,7 @@ def test_who_may_send_and_not_read_is_not_shown_what_an_email_says(client, setti
 
     resent = client.post(f"{API}/emails/{first.id}/resends", headers=sender | key())
 
-    assert set(resent.json) == {"id", "status", "subject", "resend_of"}
+    assert set(resent.json) == {"id", "status", "resend_of"}
     assert client.get(f"{API}/emails/{first.id}", headers=sender).status_code == 403
 
 
@@ -237,15 +249,53 @@ def test_without_an_address_nothing_can_be_sent_again(client, staff, settings):
     assert (refused.status_code, refused.json["code"]) == (409, "email_cannot_be_resent")
 
 
-def test_a_sign_in_link_that_ran_out_cannot_be_sent_again(client, staff, settings):
+def test_a_link_to_sign_in_is_never_sent_again_by_staff(client, staff, settings):
     with Transaction() as session:
-        accounts.link_issued(session, _link(settings), settings=settings, at=NOW)
-        email = session.execute(select(Email)).scalar_one()
-        email.useful_until = email.created_at.replace(year=2020)
+        accounts.link_issued(session, _link(settings), settings=settings, at=now())
 
     refused = client.post(f"{API}/emails/{_the_email().id}/resends", headers=staff | key())
 
-    assert (refused.status_code, refused.json["code"]) == (409, "email_cannot_be_resent")
+    assert (refused.status_code, refused.json["code"]) == (409, "sign_in_link_not_resent")
+
+
+def _resend(client, headers, email_id, *, at):
+    """Ask for a repeat, and let it leave at `at`."""
+    answer = client.post(f"{API}/emails/{email_id}/resends", headers=headers | key())
+    if answer.status_code == 201:
+        with Transaction() as session:
+            sent = {"status": "sent", "sent_at": at, "created_at": at}
+            session.execute(update(Email).where(Email.id == UUID(answer.json["id"])).values(sent))
+    return answer
+
+
+def test_one_email_is_sent_again_three_times_a_day_at_most_whoever_asks(client, staff, settings):
+    first, at, other = _sent(settings), now(), tokens.bearer(rights=["mailings.send"])
+    copies = [_resend(client, staff, first.id, at=at - timedelta(hours=hours)) for hours in (23, 2, 1)]
+
+    refused = _resend(client, other, first.id, at=at)
+    of_a_copy = _resend(client, other, copies[0].json["id"], at=at)
+
+    assert [copy.status_code for copy in copies] == [201, 201, 201]
+    assert (refused.status_code, refused.json["code"]) == (429, "resent_often")
+    assert of_a_copy.json["code"] == "resent_often"
+    assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+    with Transaction() as session:
+        session.execute(update(Email).values(created_at=Email.created_at - timedelta(hours=1)))
+    assert _resend(client, other, first.id, at=at).status_code == 201
+
+
+def test_each_of_the_staff_sends_so_many_again_in_an_hour(client, staff, settings, monkeypatch):
+    monkeypatch.setattr(resends, "RESENDS_AN_HOUR", 2)
+    _settle(settings, *(facts.settled() for _ in range(3)))
+    with Transaction() as session:
+        session.execute(update(Email).values(status="sent", sent_at=NOW))
+        one, two, three = session.execute(select(Email.id).order_by(Email.id)).scalars()
+    asked = [_resend(client, staff, each, at=now()) for each in (one, two, three)]
+
+    assert [answer.status_code for answer in asked] == [201, 201, 429]
+    assert asked[2].json["code"] == "too_many" and 0 < int(asked[2].headers["Retry-After"]) <= 3600
+    other = tokens.bearer(rights=["mailings.send"])
+    assert _resend(client, other, three, at=now()).status_code == 201
 
 
 def test_the_story_of_a_party_reads_from_the_latest_and_as_of_a_date(client, staff, settings):
@@ -416,8 +466,27 @@ def test_the_path_of_a_gift_shows_its_email_and_its_way_to_the_crm(client, staff
     steps = client.get(f"{API}/paths/{message.donation_id}", headers=staff).json["steps"]
 
     assert [step["kind"] for step in steps] == ["email_queued", "email_sent"]
+    assert "120" in steps[1]["detail"]
     assert steps[1]["technical"]["message_id"] == email.header_id
     assert {step["service"] for step in steps} == {"notify"}
+
+
+@pytest.mark.parametrize("right", ["mailings.read", "giving.read", None])
+def test_the_path_tells_the_subject_of_an_email_to_who_may_read_emails_or_gifts(client, settings, right):
+    message = facts.settled()
+    _settle(settings, message)
+    rights = ["system.read", *([right] if right else [])]
+
+    path = client.get(f"{API}/paths/{message.donation_id}", headers=tokens.bearer(rights=rights))
+
+    [step] = path.json["steps"]
+    assert ("Claire" in path.text) == ("120" in str(step["detail"])) == (right is not None)
+    if right is None:
+        assert step["detail"] == {"fr": "remerciement pour un don", "en": "thanks for a gift"}
+
+
+def test_every_email_has_a_kind_to_be_named_by():
+    assert set(paths.KINDS) == set(templates.NAMES)
 
 
 def _states(client, staff, message):

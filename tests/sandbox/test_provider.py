@@ -78,6 +78,7 @@ def paid(bank):
         ({"locale": "xx"}, "locale", None),
         ({"success_url": ""}, "success_url", "parameter_invalid_empty"),
         ({"success_url": "javascript:alert(1)"}, "success_url", "url_invalid"),
+        ({"success_url": "https://shop.test/" + "a" * 5000}, "success_url", "url_invalid"),
         ({"customer_email": "nobody"}, "customer_email", "email_invalid"),
         ({"metadata": "x"}, "metadata", None),
         ({"metadata[a][b]": "x"}, "metadata", None),

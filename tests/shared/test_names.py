@@ -1,35 +1,11 @@
-"""Names of people: whatever people are called is taken, addresses of the web are not."""
+"""Names of people: whatever people are called is taken, what could be a link or a number is not."""
 
 import pytest
+from marshmallow import ValidationError
 
-from shared.names import holds_address, is_line
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "http://win.example",
-        "Claire https://a.b",
-        "https: //a.b",
-        "www.gagnez-ici.test",
-        "WWW . gagnez . test",
-        "bit.ly/x",
-        "Gagnez sur primes.com",
-        "primes.com/claire",
-        "primes.co.uk",
-        "claire@primes.org",
-        "ｗｗｗ．primes．com",
-        "prim\u200bes.c\u200bom",
-        "mailto:claire",
-        "see evil.support",
-        "aide.assistance",
-        "Win.Support",
-        "primes.banque",
-        "Anne.marie",
-    ],
-)
-def test_an_address_is_recognised(name):
-    assert holds_address(name)
+from services.directory.demo_names import ORIGINS
+from shared.names import Name, PersonName, is_line, is_name
+from tests.support.marks import MARKS, soon
 
 
 @pytest.mark.parametrize(
@@ -37,30 +13,88 @@ def test_an_address_is_recognised(name):
     [
         "Claire",
         "Jean-Baptiste",
+        "Jean\u2011Baptiste",
         "D’Aubigné",
         "O'Neill",
+        "N’",
+        "'t Hooft",
+        "Kaho\u02bbolawe",
+        "Hryhor\u02bcyev",
         "J.R.R. Tolkien",
         "J.-P.",
-        "M.Dupont",
-        "St.John",
-        "St.Clair",
-        "Dr.Martin",
-        "Mac.Comber",
-        "Sammy Davis Jr.",
-        "Dr. Martin",
+        "Ch.-E. Petit",
+        "Ma. Teresa",
+        "St. John",
+        "Martin Luther King Jr.",
+        "Smith, Jr.",
+        "Sammy Davis Jr., le Grand",
+        "Comtesse de Ségur, née Rostopchine",
+        "Famille Martin & Cie",
+        "Gal·la",
         "Nguyễn Thị Minh Khai",
         "Комаров",
-        "李 小龍",
         "Ørsted-Håkonsen",
-        "Marie c/o Durand",
-        "Famille Martin & Cie",
-        "de. Me",
+        "李 小龍",
+        "ジョン・スミス",
+        "ג׳ורג׳ בן־גוריון",
+        "نازنین\u200cزهرا",
+        "क्\u200dष",
+        "ශ්\u200dරී",
+        "བསྟན་འཛིན་རྒྱ་མཚོ",
+        "ǃXóõ",
         "Wwwedenski",
-        "Comtesse de Ségur, née Rostopchine",
     ],
 )
-def test_a_name_is_free(name):
-    assert not holds_address(name)
+def test_whatever_people_are_called_is_a_name(name):
+    assert PersonName().deserialize(name) == name
+
+
+def test_everybody_of_the_demo_has_a_name():
+    assert all(map(is_name, (name for each in ORIGINS for name in each.families + each.women + each.men)))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "http://win.example",
+        "https: //a.b",
+        "www.gagnez-ici.test",
+        "WWW . gagnez . test",
+        "Refund: win-prize-1.com/claim",
+        "t.me/evil",
+        "1.2.3.4/login",
+        "a@b.co",
+        "evil[.]com",
+        "éxample.рф",
+        "x.co/ab",
+        "a-b.pw",
+        "t.co",
+        "T.CO",
+        "cut.Pw/abc",
+        "call +33612345678",
+        "٠٦١٢٣٤",
+        "evil_.com",
+        "e.v.i.l.com",
+        "E.V.I.L.Com",
+        "evil.école",
+        "evil.’com",
+        "evil .com",
+        "例.中",
+        "例。中",
+        "ｗｗｗ．primes．com",
+        "prim\u200bes.c\u200bom",
+        "mailto:claire",
+        "St.John",
+        "M.Dupont",
+        "Marie c/o Durand",
+        "Zoé 😀",
+        "-",
+        "a" + "\u0301" * 12,
+    ],
+)
+def test_what_a_mail_program_might_make_a_link_of_is_no_name(name):
+    with pytest.raises(ValidationError, match="Write letters"):
+        PersonName().deserialize(name)
 
 
 @pytest.mark.parametrize(
@@ -75,5 +109,13 @@ def test_signs_that_join_letters_are_part_of_a_name(text):
     assert is_line(text)
 
 
-def test_a_very_long_name_is_read_in_the_time_of_its_length():
-    assert not holds_address("Mac.C " * 50_000 + "." * 50_000)
+@pytest.mark.parametrize("field", [Name(), PersonName(), Name(most=2000)])
+def test_what_is_far_too_long_is_refused_before_it_is_composed(field):
+    with soon(), pytest.raises(ValidationError, match="Length must be between"):
+        field.deserialize(MARKS)
+
+
+def test_a_name_may_arrive_with_its_marks_apart():
+    assert PersonName().deserialize("e\u0302\u0323" * 100) == "\u1ec7" * 100
+    with pytest.raises(ValidationError, match="Length must be between"):
+        PersonName().deserialize("e\u0302\u0323" * 101)

@@ -45,7 +45,7 @@ def create_campaign(self, world, query, body):
     refused_once(world)
     new = {"status": "draft", "launched_at": None, "raised_minor": 0, "donations_count": 0, "donors_count": 0}
     world.campaigns.append(written(campaign(body["slug"], **new), body))
-    raise Answer(201, world.campaigns[-1])
+    raise Answer(201, only_written(world.campaigns[-1]))
 
 
 def change_campaign(self, world, query, body, name):
@@ -53,7 +53,12 @@ def change_campaign(self, world, query, body, name):
     found = find(world, name)
     changed = written(found, body)
     world.campaigns = [each for each in world.campaigns if each is not found] + [changed]
-    return changed
+    return only_written(changed)
+
+
+def only_written(found):
+    """What who writes a campaign is answered."""
+    return {name: found[name] for name in ("id", "status")}
 
 
 def written(found, wish):

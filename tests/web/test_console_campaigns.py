@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.support.marks import MARKS, soon
 from tests.web.fake_server import problem
 from tests.web.samples import FUND_ID, PERSON, campaign
 from tests.web.test_campaign_page import text_of
@@ -196,6 +197,13 @@ def test_nothing_typed_is_lost_when_a_field_is_wrong(officer, world, typed, wron
     assert_kept(answer.text, TYPED | typed)
     assert f'href="#{wrong}"' in answer.text
     assert f'id="{wrong}-wrong"' in answer.text
+
+
+def test_a_title_full_of_marks_holds_up_nobody(officer, world):
+    with soon():
+        officer.post("/console/campaigns/new", TYPED | {"title_fr": MARKS})
+
+    assert re.fullmatch(r"a-\d{4}-\d\d", world.campaigns[-1]["slug"])
 
 
 def test_amounts_may_hold_the_spaces_that_people_write(officer, world):

@@ -1,10 +1,12 @@
 """Emails in the console: what waits for a decision, and the filter that leads to it."""
 
+import html
 import re
 
 import pytest
 
-from tests.web.samples import PERSON, email
+from tests.web.fake_server import problem
+from tests.web.samples import EMAIL_ID, PERSON, email
 from tests.web.test_campaign_page import text_of
 from web.console.emails import STATUSES
 
@@ -62,3 +64,25 @@ def test_an_email_sent_again_is_said_to_wait_as_its_page_says(officer, world):
     assert "Mis en file d’envoi." in page
     assert "en attente d’envoi" in page
     assert "Renvoyé" not in page
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [
+        (429, "resent_often", "il l’a été trois fois en 24 heures"),
+        (429, "too_many", "Réessayez dans 2 min"),
+        (409, "sign_in_link_not_resent", "un lien de connexion n’est envoyé qu’à qui le demande"),
+        (409, "email_cannot_be_resent", "n’y a pas d’adresse où écrire"),
+    ],
+)
+def test_what_is_not_sent_again_says_why(officer, world, status, code, sentence):
+    def refuse(*_):
+        raise problem(status, code, Retry_After=61)
+
+    world.instead = [("POST", ".*/emails/[^/]+/resends", refuse)]
+    page = f"/console/emails/{EMAIL_ID}"
+
+    answer = officer.post(f"{page}/resend", {"key": "k" * 8})
+
+    assert answer.status_code == 303 and answer.location.endswith(page)
+    assert sentence in html.unescape(officer.get("/console/emails/").text)

@@ -67,6 +67,18 @@ def test_names_and_language_are_corrected_together(officer, world):
     assert "Enregistré." in told_after(officer, answer)
 
 
+def test_a_refused_name_is_explained_beside_what_was_typed(officer, world):
+    world.next_problem = problem(422, "fields_refused", {"family_name": ["Write letters, …"]})
+
+    page = officer.post(PAGE, {"family_name": "t.co", "version": "1"})
+
+    assert page.status_code == 422
+    assert (
+        'id="family_name-wrong">En lettres, 100 au plus' in html.unescape(page.text)
+        and 'value="t.co"' in page.text
+    )
+
+
 def test_saving_without_a_change_says_so(officer):
     answer = officer.post(PAGE, {"family_name": PERSON["family_name"], "version": "1"})
 

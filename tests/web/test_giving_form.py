@@ -7,6 +7,7 @@ from http.cookies import SimpleCookie
 
 import pytest
 
+from tests.support.marks import MARKS, soon
 from tests.web.fake_server import problem
 from tests.web.samples import PERSON, campaign
 from web.portal.campaigns import after_tax
@@ -154,10 +155,18 @@ def test_a_very_long_answer_still_comes_back_with_what_is_wrong(browser):
     assert len(browser.client.get_cookie("__Host-form", "127.0.0.1").value) < 4000
 
 
+def test_a_form_full_of_marks_holds_up_nobody(browser, world):
+    with soon():
+        page = browser.corrected(PAGE, {**GUEST, "given_name": MARKS, "family_name": MARKS})
+
+    assert all(f'id="{name}-wrong">C’est trop long' in page.text for name in ("given_name", "family_name"))
+    assert wishes(world) == []
+
+
 @pytest.mark.parametrize(
-    ("language", "said"), [("fr", "Écrivez votre nom sans adresse web."), ("en", "without a web address")]
+    ("language", "said"), [("fr", "Écrivez-le en lettres"), ("en", "Write it in letters")]
 )
-def test_a_name_with_a_web_address_is_refused_beside_its_field(browser, world, language, said):
+def test_a_name_that_could_be_a_link_is_refused_beside_its_field(browser, world, language, said):
     browser.headers["Accept-Language"] = language
     page = browser.corrected(PAGE, {**GUEST, "family_name": "www.primes.test"})
 

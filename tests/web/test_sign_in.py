@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.support.marks import MARKS, soon
 from tests.web.fake_directory import D
 from tests.web.fake_server import problem
 from tests.web.samples import PERSON
@@ -89,6 +90,13 @@ def test_nobody_is_led_to_another_site(browser, where):
     form = {"email": "claire@example.org", "password": "right horse", "next": where}
 
     assert browser.post("/sign-in/password", form).location == "/my/gifts"
+
+
+def test_a_page_to_go_on_to_that_is_full_of_marks_holds_up_nobody(browser):
+    form = {"email": "claire@example.org", "password": "right horse", "next": f"//{MARKS}"}
+
+    with soon():
+        assert browser.post("/sign-in/password", form).location == "/my/gifts"
 
 
 def test_a_wrong_password_is_said_and_the_address_kept_but_not_the_password(browser):

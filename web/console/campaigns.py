@@ -23,6 +23,8 @@ ORDER = (
 )
 """The fields as the editor shows them, which is the order in which errors are summed up."""
 FIELDS = {"goal_minor": "goal", "suggested_minor": "suggested"}
+TITLE_READ = 200
+"""Letters of a title that its page's address is made from, which keeps forty-eight of them."""
 
 
 @routes.get("/")
@@ -149,7 +151,7 @@ def _listed(typed: str) -> list[str]:
 
 def _slug(title: str) -> str:
     """The address of a campaign from its French title; the month tells yearly ones apart."""
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", title[:TITLE_READ]).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-")
     return f"{words or 'campagne'}-{today():%Y-%m}"
 

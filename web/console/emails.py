@@ -46,13 +46,24 @@ def resend(email_id: str):
     try:
         again = clients.notify().post(f"/emails/{segment(email_id)}/resends", {}, key=request.form["key"])
     except Problem as problem:
-        if problem.status not in {409, 422}:
+        if problem.status not in {409, 422, 429}:
             raise
-        return then(
-            _("Not sent again: there is no address to write to, or what it says no longer holds."),
-            "console.emails.show",
-            email_id=email_id,
-            kind="bad",
-        )
+        return then(_why_not(problem), "console.emails.show", email_id=email_id, kind="bad")
     said = _("Waiting to leave once more. Their story and the trail keep it.")
     return then(said, "console.emails.show", email_id=again["id"])
+
+
+def _why_not(problem: Problem) -> str:
+    """Why an email was not sent again."""
+    minutes = -(-problem.retry_after_s // 60) or 1
+    known = {
+        "resent_often": _(
+            "Not sent again: it was three times in the last 24 hours. Ask first whether it arrived."
+        ),
+        "too_many": _("Not sent again: you sent many within an hour. Try again in %(n)s min.", n=minutes),
+        "sign_in_link_not_resent": _(
+            "Not sent again: a link to sign in goes only to who asks for one, on the sign-in page."
+        ),
+    }
+    unsaid = _("Not sent again: there is no address to write to, or what it says no longer holds.")
+    return known.get(problem.code, unsaid)

@@ -38,13 +38,20 @@ def change(person_id: str):
     except Problem as problem:
         if problem.status not in {409, 422}:
             raise
-        form.errors |= problem.fields
+        form.errors |= {name: _wrong(name, told) for name, told in problem.fields.items()}
         form.alert = "" if problem.fields else problem.detail
         return page(person_id, facts=form), problem.status
     said = _("Saved. Emails, gifts and connected tools follow within seconds.")
     if str(changed["version"]) == form.value("version"):
         said = _("Nothing was different, so nothing was changed.")
     return then(said, "console.people.show", person_id=person_id)
+
+
+def _wrong(name: str, told: str) -> str:
+    """What to say beside a field that was refused."""
+    if name not in NAMES:
+        return told
+    return _("In letters, 100 at most; a full stop only after an initial or an abbreviation: J. Petit.")
 
 
 def page(person_id: str, *, facts: Filled | None = None, address: Filled | None = None) -> str:

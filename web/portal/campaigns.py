@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from shared import telemetry
 from shared.i18n import LOCALES
-from shared.names import LENGTH_MAX, folded, holds_address, is_line, tidy
+from shared.names import LENGTH_MAX, folded, is_line, is_name, is_too_long, tidy
 from web import clients, guard
 from web.languages import language
 from web.portal import kept_gifts
@@ -224,23 +224,30 @@ def read_amount(form, campaign):
 
 def read_identity(form):
     """Who a guest is."""
-    names = {name: tidy(form.value(name)) for name in ("given_name", "family_name")}
     missing = {"given_name": _("Write your first name."), "family_name": _("Write your last name.")}
-    for name, written in names.items():
-        if not written:
-            form.refuse(name, missing[name])
-        if len(written) > LENGTH_MAX:
-            form.refuse(name, _("That is too long: 100 characters at most."))
-        if holds_address(written):
-            form.refuse(name, _("Write your name without a web address."))
-        if not is_line(written):
-            form.refuse(name, unusable(name))
+    names = {name: read_name(form, name, missing=sentence) for name, sentence in missing.items()}
     email = form.value("email")
     if not email:
         form.refuse("email", _("Write your email address: your confirmation goes there."))
     elif not looks_like_email(email):
         form.refuse("email", _("This address looks incomplete, like name@example.org."))
     return {**names, "email": email}
+
+
+def read_name(form, name, *, missing):
+    """One of the donor's names as giving will take it; what is far too long is not even tidied."""
+    typed = form.value(name)
+    far_too_long = is_too_long(typed)
+    written = typed if far_too_long else tidy(typed)
+    if not written:
+        form.refuse(name, missing)
+    if far_too_long or len(written) > LENGTH_MAX:
+        form.refuse(name, _("That is too long: 100 characters at most."))
+    elif not is_line(written):
+        form.refuse(name, unusable(name))
+    elif not is_name(written):
+        form.refuse(name, _("Write it in letters, and a full stop only after an initial: J. Petit."))
+    return written
 
 
 def begin(wish, *, key):

@@ -192,9 +192,11 @@ def after(where, is_staff=None):
 
 def local_path(where):
     """`where` if it is a path on this site, else nothing: nobody is sent away by our own page."""
+    if len(where) >= 500:  # before it is read: marks after marks are read in the square of their number
+        return ""
     parts = urlsplit(where)
     plain = where.startswith("/") and not where.startswith(("//", "/\\")) and "\\" not in where
-    return where if plain and not parts.netloc and where.isprintable() and len(where) < 500 else ""
+    return where if plain and not parts.netloc and where.isprintable() else ""
 
 
 def private(answer):

@@ -32,6 +32,10 @@ class EmailCannotBeResent(Conflict):
     """This email can no longer be sent again."""
 
 
+class SignInLinkNotResent(EmailCannotBeResent):
+    """A link to sign in is sent to nobody but who asks for one themselves."""
+
+
 class Email(Base):
     """Queued, committed as `sending` before the first byte leaves, then sent or failed.
 
@@ -135,7 +139,9 @@ class Email(Base):
         return self.useful_until is not None and self.useful_until <= at
 
     def refuse_copy(self, *, at: datetime) -> None:
-        """EmailCannotBeResent for what was erased, no longer holds, or carried a secret that is gone."""
+        """EmailCannotBeResent for what was erased, no longer holds or signs in, or whose secret is gone."""
+        if self.template == "sign_in_link":
+            raise SignInLinkNotResent
         if not self.text or self.outlived(at=at):
             raise EmailCannotBeResent
         if self.outdated:
