@@ -63,8 +63,7 @@ def _try(session: Session, account: str, event_id: str, *, at: datetime) -> str 
     parked = session.get_one(ProviderEvent, (account, event_id), with_for_update=True)
     if parked.outcome != "parked" or parked.body is None:
         return None
-    # The moment of the payment, not this one: the donor was most likely thanked for it then.
-    told = Told(json.loads(parked.body), account=account, at=parked.happened_at)
+    told = Told.late(json.loads(parked.body), account=account)
     if told.text("payment_status") != "paid":
         return None
     donation = _donation(session, told)

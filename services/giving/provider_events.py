@@ -228,7 +228,7 @@ def _retry(session: Session, parked: ProviderEvent, *, at: datetime) -> bool:
     """One that raises keeps its place and stops nobody else."""
     try:
         with session.begin_nested():
-            outcome = apply(session, Told(json.loads(parked.body or "{}"), account=parked.account, at=at))
+            outcome = apply(session, Told.late(json.loads(parked.body or "{}"), account=parked.account))
     except (DomainError, IntegrityError) as error:
         log.error("parked event fails", event_id=parked.event_id, error=type(error).__name__)
         outcome = "parked"

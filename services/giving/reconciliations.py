@@ -141,9 +141,9 @@ def _take(account: Account, event: dict[str, Any]) -> bool:
     if event["livemode"] is not account.is_live:
         return False
     body = json.dumps(event, ensure_ascii=False)
-    told = Told(event, account=account.account, at=now())
+    told = Told.late(event, account=account.account)
     with Transaction() as session:
-        outcome = provider_events.take(session, told, body=body, source="reconciliation")
+        outcome = provider_events.take(session, told, body=body, received_at=now(), source="reconciliation")
     return outcome != "repeated"
 
 

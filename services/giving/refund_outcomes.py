@@ -30,7 +30,8 @@ def take_answer(session: Session, refund_id: UUID, done: ProviderRefund, *, at: 
             session, "refund_differs", refund.account, done.id, gift.donation_id, detail, at=at
         )
     if done.status == "succeeded":
-        return complete(session, gift, refund, provider_refund_id=done.id, at=at)
+        completed_at = max(done.created_at, refund.requested_at)  # the provider tells whole seconds
+        return complete(session, gift, refund, provider_refund_id=done.id, at=completed_at)
     if done.status in {"failed", "canceled"}:
         return fail(session, gift, refund, done, at=at)
     refund.provider_refund_id = done.id
@@ -128,7 +129,7 @@ def take_foreign(session: Session, account: str, done: ProviderRefund, *, at: da
     settlement = session.execute(found).scalar_one_or_none()
     if settlement is None:
         return "parked"
-    gift = gifts.lock(session, settlement.donation_id)
+    gift, made_at = gifts.lock(session, settlement.donation_id), max(done.created_at, settlement.settled_at)
     known = select(Refund).where(Refund.donation_id == gift.donation_id, Refund.failed_at.is_(None))
     refund = session.execute(known.with_for_update()).scalar_one_or_none()
     if refund is not None and refund.provider_refund_id in {None, done.id} and refund.reason == "provider":
@@ -146,7 +147,7 @@ def take_foreign(session: Session, account: str, done: ProviderRefund, *, at: da
         currency=done.currency,
         reason="provider",
         note="",
-        requested_at=at,
+        requested_at=made_at,
         retry_at=at + timedelta(hours=1),
     )
     session.add(made)

@@ -1,7 +1,7 @@
 """Told events: one event of the provider, read field by field as its handlers need it."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from services.giving import gifts
@@ -22,6 +22,14 @@ class Told:
         self.id, self.type = str(event["id"]), str(event["type"])
         self.object: dict[str, Any] = event["data"]["object"]
         self.happened_at = datetime.fromtimestamp(event["created"], UTC)
+
+    @classmethod
+    def late(cls, event: dict[str, Any], *, account: str) -> Self:
+        """An event that we hear of long after: what it says is dated by when it happened.
+
+        Whoever was told of it then, before a backup was restored say, is not told again as of something new.
+        """
+        return cls(event, account=account, at=datetime.fromtimestamp(event["created"], UTC))
 
     def text(self, name: str) -> str:
         """A text of the object, or EventUnreadable."""

@@ -118,3 +118,17 @@ def test_a_page_that_breaks_us_keeps_no_other_out_of_the_books(school, monkeypat
     assert sorted(put_back()) == ["applied", "not put back: ZeroDivisionError"]
     with Transaction() as session:
         assert [each.id for each in session.execute(select(Donation)).scalars()] == [second]
+
+
+def test_a_gift_begun_before_the_backup_and_paid_after_it_is_dated_by_its_payment(school):
+    begun = school.give(world.campaign())
+    school.provider.switch(webhook_drop_percent=100)
+    school.provider.pay(begun["checkout_url"])
+    school.provider.settle()
+    heard_at = now() + timedelta(hours=5)
+
+    assert list(lost_gifts.put_back(at=heard_at)) == []
+
+    with Transaction() as session:
+        settlement = session.get_one(Settlement, UUID(begun["id"]))
+        assert settlement.settled_at == settlement.paid_at

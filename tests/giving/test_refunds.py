@@ -265,3 +265,25 @@ def test_a_refund_that_comes_back_after_all_is_a_finding(school):
 
     with Transaction() as session:
         assert [each.kind for each in session.query(Finding)] == ["refund_came_back"]
+
+
+def test_a_refund_heard_of_late_is_dated_by_when_the_money_went_back(giving):
+    """After a restore, say: it is no news, and its donor was told of it then."""
+    gift = world.settled(world.campaign(), at=world.NOW - timedelta(days=1))
+    made_at = world.NOW - timedelta(hours=3)
+    event = {
+        "id": "evt_late", "type": "refund.created", "created": int(made_at.timestamp()), "livemode": False,
+        "data": {"object": {
+            "id": "re_late", "status": "succeeded", "amount": 5000, "currency": "eur",
+            "payment_intent": gift.payment_id, "metadata": {},
+        }},
+    }  # fmt: skip
+
+    with Transaction() as session:
+        told = Told(event, account=gift.account, at=world.NOW)
+        assert provider_events.take(session, told, body="{}") == "applied"
+
+    assert world.state(gift).refunded_at == made_at
+    with Transaction() as session:
+        news = text("select (payload::jsonb ->> 'refunded_at')::timestamptz from outbox where type = :type")
+        assert session.execute(news, {"type": "donation.refunded"}).scalar_one() == made_at
