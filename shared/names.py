@@ -64,6 +64,11 @@ def tidy(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
+def folded(text: str) -> str:
+    """One form of what somebody typed, whatever its capitals and spaces."""
+    return tidy(text).casefold()
+
+
 def is_line(text: str) -> bool:
     """Whether `text` shows something and nothing in it moves, hides or turns the rest."""
     return not _FORBIDDEN.search(text) and any(map(_shows, text))

@@ -109,7 +109,8 @@ def _refuse_public_demo(settings: "Settings") -> None:
 
 _CONFIG: dict[str, Any] = {
     "MAX_FORM_PARTS": 20,
-    "MAX_FORM_MEMORY_SIZE": 64 * 1024,
+    # Of a file, werkzeug keeps the chunk it reads, 64 KiB, beside the rest of the one before.
+    "MAX_FORM_MEMORY_SIZE": 192 * 1024,
     "PROPAGATE_EXCEPTIONS": False,
     "TRAP_HTTP_EXCEPTIONS": False,
 }

@@ -39,6 +39,14 @@ def _http(error: HTTPException):
             _("For your safety nothing was sent, and nothing was paid."),
             _("Go back, reload the page and try again. Cookies must be allowed for this site."),
         )
+    if status == 503 and error.description == "uploads":
+        return page(
+            503,
+            _("Other files are being received"),
+            _("Two files at a time are read, so that the pages stay quick. Yours was not kept."),
+            _("Go back and send it again in a minute."),
+            **{"Retry-After": "60"},
+        )
     return page(status, *_words(status))
 
 
@@ -55,7 +63,13 @@ def _words(status: int) -> tuple[str, str, str]:
             _("Your account does not have the right that it needs."),
             _("Ask the person who manages rights in your team."),
         )
-    if status in {405, 413, 400, 415, 422}:
+    if status == 413:
+        return (
+            _("This is more than can be received at once"),
+            _("Nothing was changed, and nothing was paid."),
+            _("Go back and send a smaller file, or a shorter text."),
+        )
+    if status in {405, 400, 415, 422}:
         return (
             _("We could not understand this request"),
             _("Nothing was changed, and nothing was paid."),

@@ -78,7 +78,7 @@ def wish(session: Session, donation: Donation) -> dict[str, Any]:
         "description": gift.title[donation.locale],
         "email": gift.typed_email or gift.email or gift.donor_email or "",
         "locale": donation.locale,
-        "success_url": base,
+        "success_url": f"{base}?paid=1",
         "cancel_url": f"{base}?cancelled=1",
     }
 

@@ -25,7 +25,7 @@ from shared.errors import NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey
 from shared.limits import limit, network
 from shared.money import Minor
-from shared.names import PersonName
+from shared.names import PersonName, folded
 from shared.once import once
 
 routes = Blueprint("donations", __name__, url_prefix="/api/v1/giving/donations")
@@ -73,9 +73,10 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
 
         def values() -> dict[str, Any]:
             slow_down(caller(), wish)
-            return prepared(session, by=caller().person_id, at=now(), **wish)
+            typed = {"locale": wish["locale"], "email": wish.get("email")}
+            return typed | prepared(session, by=caller().person_id, at=now(), **wish)
 
-        donation = once(session, Donation, header["key"], values=values, **wish)
+        donation = once(session, Donation, header["key"], values=values, **same_wish(wish))
         telemetry.concerns(donation.id)
         checkout = None if donation.settled_at else checkouts.open_for(session, donation, at=now())
         asked = checkouts.wish(session, donation) if checkout else {}
@@ -83,6 +84,14 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
     with Transaction() as session:
         kept = checkouts.keep_page(session, checkout, page) if checkout else None
         return begun(session.get_one(Donation, donation.id), kept)
+
+
+def same_wish(wish: dict[str, Any]) -> dict[str, Any]:
+    """What a repeat must have in common with the first: the language of its page, and the capitals and spaces
+    of who gives, may differ. The gift keeps what was typed first.
+    """
+    who = {name: folded(wish[name]) for name in ("given_name", "family_name", "email") if name in wish}
+    return {name: value for name, value in wish.items() if name != "locale"} | who
 
 
 def slow_down(who: Caller, wish: dict[str, Any]) -> None:

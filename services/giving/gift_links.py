@@ -29,11 +29,15 @@ class WallChoice(Schema):
 
 
 class GiftShown(GiftNamed):
-    """The gift as its donor sees it. `declined_at` is the bank's last refusal; another try is possible."""
+    """The gift as its donor sees it. `declined_at` is the bank's last refusal; another try is possible.
+    `processing_at`: the donor has paid, by a means that settles later.
+    """
 
     entity_name = fields.String(required=True)
     receipt_expected = fields.Boolean(required=True)
+    created_at = fields.AwareDateTime(required=True)
     declined_at = fields.AwareDateTime(allow_none=True)
+    processing_at = fields.AwareDateTime(allow_none=True)
     wall = fields.Nested(WallChoice, required=True)
     can_retry = fields.Boolean(required=True)
 
@@ -103,12 +107,20 @@ def shown(session: Session, donation: Donation, *, at: datetime) -> dict[str, An
         "entity_name": campaign.entity.name,
         "receipt_expected": campaign.entity.can_issue_receipts and donation.refunded_at is None,
         "settled_at": donation.settled_at,
-        "declined_at": _declined_at(session, donation.id),
+        "created_at": donation.created_at,
+        **_heard(session, donation.id),
         "wall": {"shows_name": donation.wall_shows_name, "shows_amount": donation.wall_shows_amount},
         "can_retry": donation.settled_at is None and campaign.status(today(at)) == "live",
     }
 
 
-def _declined_at(session: Session, donation_id: UUID) -> datetime | None:
-    last = select(Checkout.declined_at).where(Checkout.donation_id == donation_id)
-    return session.execute(last.order_by(Checkout.created_at.desc()).limit(1)).scalar_one_or_none()
+def _heard(session: Session, donation_id: UUID) -> dict[str, datetime | None]:
+    """What the provider told of the last payment page."""
+    pages = select(Checkout).where(Checkout.donation_id == donation_id)
+    last = session.execute(pages.order_by(Checkout.created_at.desc()).limit(1)).scalar_one_or_none()
+    if last is None:
+        return {"declined_at": None, "processing_at": None}
+    return {
+        "declined_at": last.declined_at,
+        "processing_at": last.processing_at if last.closed_at is None else None,
+    }

@@ -82,6 +82,20 @@ def test_back_from_the_payment_page_it_is_said_that_nothing_is_paid_and_one_goes
     assert len(site.world.donations) == 1
 
 
+def test_back_while_a_payment_may_be_on_its_way_its_arrival_is_said_by_itself(site, visit):
+    page = visit(site.url, PHONE).open(PAGE).page
+    fill(page)
+    page.click("[data-once]")
+    page.wait_for_url("**/sandbox/pay/**")
+    go_back(page)
+    expect(page.locator("#kept")).to_contain_text("Si vous venez de payer, ne recommencez pas")
+
+    next(iter(site.world.donations.values()))["status"] = "settled"
+
+    expect(page.locator("#kept")).to_contain_text("encaissé", timeout=9_000)
+    expect(page.locator("#kept")).not_to_contain_text("Si vous venez de payer")
+
+
 def test_back_once_the_gift_is_received_it_is_said_so(site, visit):
     page = visit(site.url, PHONE).open(PAGE).page
     fill(page)

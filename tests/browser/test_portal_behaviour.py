@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Look
+from tests.browser.test_portal_pictures import many
 from tests.web.samples import PERSON
 
 pytestmark = pytest.mark.browser
@@ -177,7 +178,7 @@ def test_the_page_of_a_gift_changes_by_itself_when_the_bank_confirms(guest, site
     page.click("[data-once]")
     page.wait_for_url("**/sandbox/pay/**")
     [(link, gift)] = site.world.donations.items()
-    guest.open(f"/l/gift/{link}")
+    guest.open(f"/l/gift/{link}?paid=1")
     expect(page.locator("h1")).to_have_text("Nous attendons votre banque")
 
     gift["status"] = "settled"
@@ -214,8 +215,53 @@ def test_the_menu_closes_on_escape_and_gives_the_focus_back(site, visit):
     assert claire.page.evaluate("document.activeElement.tagName") == "SUMMARY"
 
 
-@pytest.mark.parametrize("path", ["/", PAGE, "/my/account", "/my/gifts", "/privacy", "/legal"])
-def test_a_phone_at_200_percent_never_scrolls_sideways(site, visit, path):
-    seen = visit(site.url, Look(180, "light", "fr"), session=site.world.sign_in(PERSON))
+CUT = """() => {
+  const framed = "main .card, .amounts span, .button, .badge"
+  const shown = e => e.checkVisibility({visibilityProperty: true})
+    && !e.closest(".unseen, .skip, .to-sign-in > span, svg *")
+  const written = e => [...e.childNodes].filter(n => n.nodeType === 3 && n.data.trim()).flatMap(n => {
+    const text = document.createRange()
+    text.selectNode(n)
+    return [...text.getClientRects()]
+  })
+  const named = e => [e.tagName, e.getAttribute("class"), (e.textContent || "").trim().slice(0, 30)].join(" ")
+  const found = []
+  for (const e of document.querySelectorAll("body *")) {
+    if (!shown(e)) continue
+    const box = e.getBoundingClientRect(), lines = written(e)
+    if (e.matches("a, button, summary") && box.width < 1) found.push(`no width: ${named(e)}`)
+    if (e.matches(".raised, .amount, .amounts span") && lines.length > 1) found.push(`broken: ${named(e)}`)
+    if (e.matches(".wall .who") && box.width < 64) found.push(`letter by letter: ${named(e)}`)
+    const right = Math.max(box.right, ...lines.map(line => line.right))
+    for (let up = e.matches(framed) ? e : e.parentElement; up !== document.body; up = up.parentElement)
+      if (up.matches(framed) || getComputedStyle(up).overflowX !== "visible")
+        if (right > up.getBoundingClientRect().right + .5) found.push(`cut by ${named(up)}: ${named(e)}`)
+  }
+  return found
+}"""
+"""What cannot be read or reached: it passes the edge of what clips or frames it, or has no width."""
+OPEN = ["/", PAGE, "/sign-in", "/sign-in?by=password", "/privacy", "/legal"]
+MINE = ["/my/account", "/my/gifts"]
 
-    seen.open(path).check(path)
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize(
+    ("signed_in", "path"), [*((False, path) for path in OPEN), *((True, path) for path in ["/", PAGE, *MINE])]
+)
+def test_a_phone_at_200_percent_never_scrolls_sideways_nor_cuts(site, visit, language, signed_in, path):
+    many(site.world)
+    session = site.world.sign_in(PERSON | {"locale": language}) if signed_in else None
+
+    seen = visit(site.url, Look(180, "light", language), session=session).open(path)
+
+    seen.check(path)
+    assert seen.page.evaluate(CUT) == []
+
+
+def test_on_a_phone_the_picture_of_a_campaign_fills_its_tile(site, visit):
+    many(site.world)
+    page = visit(site.url, PHONE).open("/").page
+
+    picture, tile = (page.locator(each).first.bounding_box() for each in (".tile .picture", ".tile"))
+
+    assert tile["width"] - picture["width"] <= 2

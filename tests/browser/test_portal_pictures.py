@@ -72,7 +72,8 @@ def test_public_pages(site, visit, album, look):
     take("portal-campaign-one-on-the-wall", "/campaigns/nuit")
     for name, status, query in [
         ("settled", "settled", ""), ("failed", "failed", ""), ("refunded", "refunded", ""),
-        ("cancelled", "pending", "?cancelled=1"), ("pending", "pending", ""),
+        ("cancelled", "pending", "?cancelled=1"), ("pending", "pending", "?paid=1"),
+        ("unpaid", "pending", ""),
     ]:  # fmt: skip
         take(f"portal-gift-{name}", gift_of(world, status) + query)
     take("portal-sign-in", "/sign-in")

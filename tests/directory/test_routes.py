@@ -333,6 +333,24 @@ def test_arrivals_count_who_was_written_down_since_a_moment(client, officer):
     assert since("2026-03-14").status_code == 422
 
 
+@pytest.mark.parametrize("rows", [3_500, 10_000])
+def test_a_file_of_thousands_of_rows_is_read_however_its_lines_fall(client, officer, rows):
+    """Larger than the chunks in which a form is read."""
+    lines = [
+        f"{n};Martin;Zoé;zoe.martin{n}@example.org;Saint-Étienne;DUT Informatique;1972" for n in range(rows)
+    ]
+    text = "\r\n".join(["Matricule;Nom;Prénom;Courriel;Ville;Diplôme;Année d'obtention", *lines])
+    file = {"file": (io.BytesIO(text.encode("cp1252")), "registrar.csv")}
+
+    answer = client.post(
+        f"{BASE}/imports",
+        data=file,
+        headers={**officer("people.import"), "Idempotency-Key": f"file-of-{rows}"},
+    )
+
+    assert (answer.status_code, answer.json.get("people")) == (201, rows)
+
+
 def test_a_file_is_checked_confirmed_and_written(client, officer):
     headers = officer("people.import", "people.read")
     file = (

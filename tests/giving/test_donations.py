@@ -149,6 +149,40 @@ def test_the_same_wish_again_is_answered_from_the_row(school):
     assert count("donations") == 1
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"locale": "en"},
+        {"given_name": "CLAIRE", "family_name": " le   moine "},
+        {"email": "Claire@Example.org"},
+    ],
+)
+def test_the_page_s_language_and_the_case_of_who_gives_make_no_other_wish(school, changed):
+    campaign_id, key = world.campaign(), str(uuid4())
+    first = post(school, wish(campaign_id, family_name="Le Moine", locale="fr"), key=key).json
+
+    again = post(school, wish(campaign_id, **{"family_name": "Le Moine", "locale": "fr", **changed}), key=key)
+
+    assert (again.status_code, again.json) == (201, first)
+    with Transaction() as session:
+        kept = session.query(Donation).one()
+        assert (kept.locale, kept.email) == ("fr", world.GUEST["email"])
+        assert session.query(Donor).one().family_name == "Le Moine"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"email": "clara@example.org"}, {"given_name": "Clara"}, {"message": "Merci"}]
+)
+def test_the_same_key_for_somebody_else_or_with_other_words_is_refused(school, changed):
+    campaign_id, key = world.campaign(), str(uuid4())
+    post(school, wish(campaign_id), key=key)
+
+    again = post(school, wish(campaign_id, **changed), key=key)
+
+    assert (again.status_code, again.json["code"]) == (422, "key_reused")
+    assert count("donations") == 1
+
+
 def end(campaign_id):
     """Its last day has passed."""
     with Transaction() as session:

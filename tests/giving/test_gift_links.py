@@ -1,10 +1,12 @@
 """The donor's own page: opened by its link alone, and saying nothing to anyone else."""
 
+from datetime import datetime
 from uuid import uuid4
 
 import pytest
 
-from services.giving.models import Donation, Transaction
+from services.giving import checkouts
+from services.giving.models import Checkout, Donation, Transaction
 from tests.giving import world
 
 URL = "/api/v1/giving/gift-links"
@@ -82,3 +84,21 @@ def test_a_cancelled_visit_leads_back_to_the_same_page(school):
     }
 
     assert pages == {begun["checkout_url"]}
+
+
+def test_only_who_paid_is_sent_back_as_who_paid_and_a_payment_on_its_way_is_told(school):
+    begun = school.give(world.campaign())
+    with Transaction() as session:
+        checkout = session.query(Checkout).filter_by(donation_id=begun["id"]).one()
+        donation = session.get_one(Donation, begun["id"])
+        asked, begun_at = checkouts.wish(session, donation), donation.created_at
+    assert asked["success_url"].endswith(f"/l/gift/{begun['link']}?paid=1")
+    assert asked["cancel_url"].endswith(f"/l/gift/{begun['link']}?cancelled=1")
+    shown = school.client.get(f"{URL}/{begun['link']}").json
+    assert (datetime.fromisoformat(shown["created_at"]), shown["processing_at"]) == (begun_at, None)
+
+    with Transaction() as session:
+        checkouts.wait(session, checkout.id, at=world.NOW)
+
+    told = school.client.get(f"{URL}/{begun['link']}").json["processing_at"]
+    assert datetime.fromisoformat(told) == world.NOW

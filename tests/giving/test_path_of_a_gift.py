@@ -18,7 +18,7 @@ def test_a_guest_gives_fifty_euros(school):
     paid = school.provider.pay(begun["checkout_url"])
     school.provider.settle()
 
-    assert paid.headers["location"].endswith(f"/l/gift/{begun['link']}")
+    assert paid.headers["location"].endswith(f"/l/gift/{begun['link']}?paid=1")
     seen = school.client.get(f"/api/v1/giving/gift-links/{begun['link']}").json
     assert (seen["status"], seen["can_retry"], seen["receipt_expected"]) == ("settled", False, True)
     total = school.client.get(f"/api/v1/giving/campaigns/{campaign_id}/total").json

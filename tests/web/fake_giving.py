@@ -101,7 +101,7 @@ def donate(self, world, query, body):
         raise problem(400, "key_missing")
     if key in world.by_key:
         wish, found = world.by_key[key]
-        if wish != body:
+        if same(wish) != same(body):
             raise problem(422, "key_reused")
         if world.claims.get(key, 0) > time.monotonic():
             raise problem(409, "busy", Retry_After=1)
@@ -123,6 +123,11 @@ def donate(self, world, query, body):
     raise Answer(201, found)
 
 
+def same(wish):
+    """As giving compares wishes: the page's language and the case of who gives may differ."""
+    return {name: str(value).casefold() for name, value in wish.items() if name != "locale"}
+
+
 def gift(self, world, query, body, link):
     found = world.donations.get(link)
     if not found:
@@ -132,7 +137,9 @@ def gift(self, world, query, body, link):
     return kept | {
         "campaign": {k: about[k] for k in ("id", "slug", "title")},
         "entity_name": about["entity"]["name"],
+        "created_at": found.get("created_at", datetime.now(UTC).isoformat()),
         "declined_at": found.get("declined_at"),
+        "processing_at": found.get("processing_at"),
         "settled_at": None,
         "receipt_expected": about["entity"]["can_issue_receipts"],
         "can_retry": found["status"] in {"pending", "failed"},

@@ -178,3 +178,13 @@ def test_a_demonstration_says_that_no_money_moves(browser, app):
     assert "aucun argent ne bouge" not in browser.get("/").text
     app.extensions["settings"] = dataclasses.replace(app.extensions["settings"], demo=True)
     assert "aucun argent ne bouge" in browser.get("/").text
+
+
+def test_the_french_name_of_a_fund_is_marked_as_french_on_an_english_page(browser, world):
+    world.campaigns.append(campaign("deuxieme"))
+
+    for path, times in ((PAGE, 1), ("/", 2)):
+        english = browser.get(path, **{"Accept-Language": "en"}).text
+        assert english.count('<span lang="fr">Fonds de bourses</span>') == times
+        french = browser.get(path, **{"Accept-Language": "fr"}).text
+        assert french.count("Fonds de bourses") == times and '<span lang="fr">' not in french

@@ -95,6 +95,13 @@ def test_a_launch_sums_up_what_the_world_will_be_told(officer, world):
     assert world.campaigns[0]["status"] == "live"
 
 
+def test_the_french_name_of_a_fund_is_marked_as_french_in_an_english_console(browser, world):
+    officer = browser.hold(world.sign_in(PERSON | {"locale": "en"}, RIGHTS))
+    here = only(world, status="draft", launched_at=None)
+
+    assert 'fund “<span lang="fr">Fonds de bourses</span>”' in officer.get(f"{here}/launch").text
+
+
 def test_what_is_missing_before_a_launch_leads_to_its_field_and_there_is_no_button(officer, world):
     blank = {"fr": "Le surplus", "en": " "}
     here = only(world, status="draft", launched_at=None, surplus_use=blank, ends_on=day(-1))

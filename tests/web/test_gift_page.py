@@ -20,7 +20,18 @@ def gift(browser, world):
 @pytest.mark.parametrize(
     ("changes", "query", "said"),
     [
-        ({"status": "pending"}, "", "Nous attendons votre banque"),
+        ({"status": "pending"}, "?paid=1", "Nous attendons votre banque"),
+        ({"status": "pending"}, "", "Aucun paiement ne nous est parvenu"),
+        (
+            {"status": "pending", "processing_at": "2026-11-23T10:00:00+00:00"},
+            "",
+            "Nous attendons votre banque",
+        ),
+        (
+            {"status": "pending", "processing_at": "2026-11-23T10:00:00+00:00"},
+            "?cancelled=1",
+            "Nous attendons votre banque",
+        ),
         ({"status": "settled"}, "", "est bien encaissé, une seule fois"),
         ({"status": "settled"}, "?cancelled=1", "est bien encaissé, une seule fois"),
         ({"status": "pending"}, "?cancelled=1", "Vous avez quitté la page de paiement"),
@@ -69,11 +80,33 @@ def test_page_and_email_say_the_same_of_the_tax_receipt(browser, gift, world, la
 
 
 def test_while_it_waits_the_page_asks_again_and_warns_not_to_pay_twice(browser, gift):
+    for address in (f"{gift['address']}?paid=1", f"{gift['address']}/state?paid=1"):
+        page = browser.get(address).text
+        assert f'hx-get="{gift["address"]}/state?paid=1"' in page
+        assert "Ne payez pas une seconde fois" in page
+    assert '<noscript><meta http-equiv="refresh"' in browser.get(f"{gift['address']}?paid=1").text
+
+
+def test_a_gift_that_nobody_paid_is_not_said_to_be_with_the_bank_and_can_be_paid_at_once(browser, gift):
     page = browser.get(gift["address"]).text
 
+    assert "Si vous venez de payer, <b>ne recommencez pas</b>" in page
+    assert "Sinon, rien n’a été prélevé." in page
+    assert "spinner" not in page and "courriel vous préviendra" not in page
+    assert f'action="{gift["address"]}/checkouts"' in page and '<details class="fold"' not in page
     assert f'hx-get="{gift["address"]}/state"' in page
-    assert "Ne payez pas une seconde fois" in page
-    assert '<noscript><meta http-equiv="refresh"' in page
+
+
+def test_a_payment_that_the_bank_takes_its_time_with_is_not_paid_again(browser, gift):
+    gift["kept"]["processing_at"] = "2026-11-23T10:00:00+00:00"
+
+    for page in (browser.get(gift["address"]).text, browser.get(PAGE).text):
+        assert "en attente d’encaissement" in page
+        assert f'action="{gift["address"]}/checkouts"' not in page
+
+
+def test_the_return_from_the_bank_is_not_forgotten_by_a_change_of_language(browser, gift):
+    assert "paid=1" in browser.get(f"{gift['address']}?paid=1").text.split("data-tongue")[0]
 
 
 def test_once_it_knows_the_page_asks_no_more(browser, gift):

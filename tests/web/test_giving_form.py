@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
 
 import pytest
@@ -49,6 +50,34 @@ def test_a_double_tap_is_one_gift(browser, world):
 
     assert first.location == second.location
     assert len(world.donations) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "changed"),
+    [
+        ("en", {}),
+        ("fr", {"given_name": "ZOÉ", "family_name": " le  goff"}),
+        ("fr", {"email": "Zoe@Example.org"}),
+    ],
+)
+def test_the_same_person_in_another_language_or_case_goes_on_with_the_same_gift(
+    browser, world, language, changed
+):
+    first = browser.post(PAGE, GUEST)
+    browser.headers["Accept-Language"] = language
+
+    second = browser.post(PAGE, GUEST | changed)
+
+    assert (second.status_code, second.location) == (303, first.location)
+    assert len(world.donations) == 1
+
+
+def test_somebody_else_who_gives_as_much_begins_another_gift(browser, world):
+    browser.post(PAGE, GUEST)
+    browser.post(PAGE, {**GUEST, "given_name": "Nour"})
+    browser.post(PAGE, {**GUEST, "email": "nour@example.org"})
+
+    assert len(world.donations) == 3
 
 
 def test_the_same_form_with_another_amount_is_another_gift(browser, world):
@@ -297,6 +326,35 @@ def test_a_gift_that_was_begun_is_said_to_be_unpaid_and_is_gone_on_with(browser,
         )
         assert f'action="/l/gift/{link}/checkouts"' in page
     assert browser.get(f"{PAGE}/kept").headers["Cache-Control"] == "private, no-cache"
+
+
+def test_an_older_gift_that_was_begun_is_said_to_be_unpaid_too(browser, world):
+    browser.post(PAGE, GUEST)
+    browser.post(PAGE, GUEST | {"choice": "6000"})
+
+    page = browser.get(f"{PAGE}/kept").text
+
+    assert "Votre don de 60\u00a0€ est commencé" in page
+    assert "Votre don de 120\u00a0€\u202f:" in page and "commencé, non payé" in page
+    assert "en attente d’encaissement" not in page
+
+
+@pytest.mark.parametrize(
+    ("minutes", "status", "said"),
+    [(1, "pending", True), (29, "pending", True), (31, "pending", False), (1, "settled", False)],
+)
+def test_while_a_payment_may_be_on_its_way_one_is_asked_not_to_pay_again(
+    browser, world, minutes, status, said
+):
+    browser.post(PAGE, GUEST)
+    [gift] = world.donations.values()
+    begun = datetime.now(UTC) - timedelta(minutes=minutes)
+    gift |= {"status": status, "created_at": begun.isoformat()}
+
+    for path in (PAGE, f"{PAGE}/kept"):
+        page = browser.get(path).text
+        assert ("Si vous venez de payer, ne recommencez pas" in page) is said
+        assert (f'hx-get="{PAGE}/kept"' in page) is said
 
 
 def test_a_campaign_that_ended_offers_no_form(browser, world):

@@ -1,14 +1,20 @@
 """Imports of people: choose a file, see what it would do, confirm, watch it being done."""
 
+from io import SEEK_END
+from typing import IO
+
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
-from web import clients
+from web import clients, uploads
 from web.clients import Problem, segment
 from web.console.shell import then
 from web.languages import language
 
 routes = Blueprint("imports", __name__, url_prefix="/imports")
+
+CHECKED_WITHIN_S = 180
+"""200,000 rows take a minute of two cores that have nothing else to do."""
 
 
 @routes.get("/")
@@ -18,11 +24,14 @@ def listed():
 
 
 @routes.post("/")
+@uploads.takes_file("people.import")
 def check():
     """Read a file and say what it would change; nothing is written before it is confirmed."""
     chosen = request.files.get("file")
     if chosen is None or not chosen.filename:
         return _list(error=_("Choose a file first.")), 422
+    if _length(chosen.stream) > uploads.FILE_MAX_BYTES:
+        return _list(error=_too_large()), 413
     content = (chosen.filename, chosen.stream, "text/csv")
     try:
         made = clients.directory().call(
@@ -31,7 +40,7 @@ def check():
             files={"file": content},
             data=_informed(),
             key=request.form["key"],
-            timeout_s=60,
+            timeout_s=CHECKED_WITHIN_S,
         )
     except Problem as problem:
         if problem.status not in {400, 409, 413, 422}:
@@ -90,7 +99,7 @@ def refusal(problem: Problem) -> str:
         ),
         "file_empty": _("This file has no row of people: it is empty, or has only its header."),
         "file_too_long": _("This file has more than 200,000 rows. Import it in parts."),
-        "body_too_large": _("This file is larger than 32 MB. Import it in parts."),
+        "body_too_large": _too_large(),
         "columns_too_many": _("Row %(row)s of this file has more than 200 columns.", row=row),
         "column_missing": _missing(columns, problem.body.get("found", [])),
         "column_twice": _(
@@ -103,6 +112,18 @@ def refusal(problem: Problem) -> str:
     if "informed_by" in problem.fields:
         return _("How these people were told cannot be kept as it is: write it in one plain line.")
     return known.get(problem.code) or _("This file could not be taken. Choose it again.")
+
+
+def _too_large() -> str:
+    return _("This file is larger than 24 MB. Import it in parts.")
+
+
+def _length(stream: IO[bytes]) -> int:
+    """Bytes from here to the end; it is left where it was."""
+    here = stream.tell()
+    end = stream.seek(0, SEEK_END)
+    stream.seek(here)
+    return end - here
 
 
 def _missing(columns: list[str], found: list[str]) -> str:
@@ -122,4 +143,5 @@ def _informed() -> dict[str, str]:
 
 def _list(error: str = "") -> str:
     found = clients.directory().get("/imports", limit=50)
-    return render_template("console/imports.html", found=found, error=error)
+    limit = {"most_bytes": uploads.FILE_MAX_BYTES, "too_large": _too_large()}
+    return render_template("console/imports.html", found=found, error=error, **limit)

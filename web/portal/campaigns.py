@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from shared import telemetry
 from shared.i18n import LOCALES
-from shared.names import LENGTH_MAX, holds_address, is_line, tidy
+from shared.names import LENGTH_MAX, folded, holds_address, is_line, tidy
 from web import clients, guard
 from web.languages import language
 from web.portal import kept_gifts
@@ -89,7 +89,7 @@ def give(slug):
     if not form.is_good:
         return correct(campaign, form)
     try:
-        donation = begin(wish, key=key_of(form.value("key"), wish))
+        donation = begin(wish, key=key_of(form.value("key"), same_wish(wish)))
     except clients.ServiceDown:
         form.alert = _(
             "Payments do not answer at the moment. Nothing was taken."
@@ -191,6 +191,14 @@ def read_wish(form, campaign):
         "locale": language(),
     }
     return wish if visitor().person else wish | read_identity(form)
+
+
+def same_wish(wish):
+    """What makes two wishes of one form the same gift, as giving compares them: not the language of the page,
+    nor the capitals and spaces of who gives.
+    """
+    who = {name: folded(wish[name]) for name in ("given_name", "family_name", "email") if name in wish}
+    return {name: value for name, value in wish.items() if name != "locale"} | who
 
 
 def read_amount(form, campaign):

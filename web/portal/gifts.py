@@ -71,14 +71,14 @@ def page(link, alert=""):
 
 
 def about(link):
-    """The gift, and how the donor came back."""
+    """The gift, and how the donor came back from the provider: `paid`, `cancelled`, or not from there."""
     gift = clients.giving().get(f"/gift-links/{clients.segment(link)}")
     telemetry.concerns(gift["id"])
     g.page_address = f"/l/gift/{clients.segment(link)}"
-    cancelled = request.args.get("cancelled") == "1"
-    if cancelled:
-        g.page_address += "?cancelled=1"
-    return {"gift": gift, "link": link, "cancelled": cancelled, "campaign": campaign_of(gift)}
+    back = next((way for way in ("paid", "cancelled") if request.args.get(way) == "1"), "")
+    if back:
+        g.page_address += f"?{back}=1"
+    return {"gift": gift, "link": link, "back": back, "campaign": campaign_of(gift)}
 
 
 def campaign_of(gift):

@@ -4,6 +4,8 @@ Someone who loses the network between paying and coming back finds here, on the 
 became of the gift. The browser keeps the signed links of the last three for a day.
 """
 
+from datetime import UTC, datetime, timedelta
+
 from flask import request
 
 from web import clients
@@ -11,6 +13,8 @@ from web import clients
 COOKIE = "__Host-gifts"
 A_DAY_S = 24 * 3600
 MOST = 3
+JUST_BEGUN = timedelta(minutes=30)
+"""A gift may have been paid this lately without our having heard of it."""
 
 
 def keep(answer, link):
@@ -31,8 +35,14 @@ def of_campaign(campaign):
         except (clients.Problem, clients.ServiceDown):
             continue
         if gift["campaign"]["slug"] == campaign["slug"]:
-            found.append({**gift, "link": link})
+            found.append({**gift, "link": link, "may_be_paid": may_be_paid(gift)})
     return found
+
+
+def may_be_paid(gift):
+    """Whether the donor may have just paid, on the bank's page, what we hear of in a moment."""
+    begun = datetime.fromisoformat(gift["created_at"])
+    return gift["status"] == "pending" and datetime.now(UTC) - begun < JUST_BEGUN
 
 
 def _links():

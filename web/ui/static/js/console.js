@@ -36,6 +36,12 @@
       if (!asking) asking = setInterval(move, 5000);
     });
   }
+  // A file that would be refused is told so before it is sent.
+  document.addEventListener("change", ({ target }) => {
+    const { mostBytes, tooLarge } = target.dataset;
+    if (mostBytes) target.setCustomValidity(target.files[0]?.size > Number(mostBytes) ? tooLarge : "");
+    if (mostBytes) target.reportValidity();
+  });
   document.addEventListener("click", (event) => {
     const asked = event.target.closest("[data-confirm]");
     if (asked && !confirm(asked.dataset.confirm)) event.preventDefault();

@@ -8,6 +8,7 @@
     const answer = await fetch(`${location.pathname}/kept`).catch(() => null);
     if (!answer || !answer.ok) return;
     kept.innerHTML = await answer.text();
+    htmx.process(kept);
     const unpaid = kept.querySelector("[data-unpaid]");
     if (!unpaid) return;
     unpaid.scrollIntoView({ block: "center" });
