@@ -20,6 +20,9 @@ from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, registry
 
 from shared.errors import NotFound
 
+OVERFLOW = 4
+"""Connections opened beyond those that are kept, for as long as they are needed."""
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -45,7 +48,7 @@ class Database:
         self._engine = create_engine(
             _driver(url),
             pool_size=pool_size,
-            max_overflow=4,
+            max_overflow=OVERFLOW,
             pool_pre_ping=False,
             pool_recycle=1800,
             hide_parameters=True,

@@ -69,6 +69,12 @@ class Settings(Process):
     kafka_sasl_password: str = field(default="", repr=False)
     kafka_ssl_cafile: str = ""
     database_pool_size: int = 10
+    """Connections kept per process; OVERFLOW of shared.db more are opened when they are all taken.
+
+    A request that holds one may ask for a second, as a gift that is slowed down by committed counts does, and
+    never for a third. With more connections than threads (8: deploy/gunicorn.conf.py), one request at least
+    can always go on, and the others after it; with no more than threads, all may wait for each other.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

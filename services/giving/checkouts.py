@@ -1,13 +1,14 @@
 """Checkouts: the donor's visits to the provider's payment page, and what became of each."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from services.giving import gifts
+from services.giving import chases, gifts
 from services.giving.models import Campaign, Checkout, Donation, Transaction
 from services.giving.settings import current
 from shared import links
@@ -21,6 +22,8 @@ from shared.payments.records import Page
 
 LONGEST = timedelta(hours=25)
 """A page is open for 24 hours at most; after this the provider is asked what became of it."""
+GONE = "resource_missing"
+"""The provider's word for what it has no more."""
 
 
 def open_for(session: Session, donation: Donation, *, at: datetime) -> Checkout:
@@ -139,19 +142,33 @@ def _close(checkout: Checkout, outcome: str, *, at: datetime) -> None:
 
 
 def overdue(session: Session, *, at: datetime, most: int = 50) -> list[Checkout]:
-    """Checkouts that should have ended by now, whose end nobody told us."""
-    late = select(Checkout).where(Checkout.closed_at.is_(None), Checkout.created_at < at - LONGEST)
-    found = session.execute(late.order_by(Checkout.created_at).limit(most)).scalars()
-    return [each for each in found if each.account in current().accounts]
+    """Checkouts that should have ended by now, whose end nobody told us.
+
+    In no order, so that those which cannot end yet do not stand before the others for good.
+    """
+    late = select(Checkout).where(
+        Checkout.closed_at.is_(None),
+        Checkout.created_at < at - LONGEST,
+        Checkout.account.in_(list(current().accounts)),
+    )
+    return list(session.execute(late.order_by(func.random()).limit(most)).scalars())
 
 
 def look_up(checkout: Checkout, *, at: datetime) -> ProviderCheckout | None:
-    """What the provider knows of an overdue checkout. No transaction is open."""
+    """What the provider knows of an overdue checkout; None of one that it never had, or has no more.
+
+    No transaction is open.
+    """
     account = current().account(checkout.account)
-    if checkout.session_id is not None:
+    if checkout.session_id is None:
+        since = checkout.created_at - timedelta(minutes=5)
+        return gateway.find_checkout(account, checkout.id, since=since, until=at)
+    try:
         return gateway.fetch_checkout(account, checkout.session_id)
-    since = checkout.created_at - timedelta(minutes=5)
-    return gateway.find_checkout(account, checkout.id, since=since, until=at)
+    except gateway.ProviderRefused as refusal:
+        if refusal.facts["provider_code"] != GONE:
+            raise
+        return None
 
 
 def link_of(donation: Donation) -> str:
@@ -163,7 +180,7 @@ def chase(*, at: datetime) -> int:
     """Ask the provider about overdue checkouts; how many ended. A page never opened, or gone, has expired."""
     with Transaction() as session:
         late = overdue(session, at=at)
-    return sum(_ended(each, at=at) for each in late)
+    return chases.each(late, partial(_ended, at=at))
 
 
 def _ended(checkout: Checkout, *, at: datetime) -> bool:

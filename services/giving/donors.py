@@ -84,12 +84,11 @@ def _new(**values: Any) -> Any:
 
 def hear(session: Session, card: PersonCard, *, at: datetime) -> bool:
     """Keep the replica at the card's version; False when the replica is as new already."""
-    if card.erased:
-        return forget(session, card.person_id, version=card.version, at=at)
     merged_before = session.execute(
         select(Donor.merged_into).where(Donor.id == card.person_id).with_for_update()
     ).scalar_one_or_none()
-    if not _keep(session, card, at=at):
+    take = forget if card.erased else _keep
+    if not take(session, card, at=at):
         return False
     for guest in _guests_of(session, card.verified or ()):
         attach(session, guest, person_id=card.person_id, at=at)
@@ -118,16 +117,19 @@ def _keep(session: Session, card: PersonCard, *, at: datetime) -> bool:
     return _guarded(session, card.person_id, values, at=at)
 
 
-def forget(session: Session, person_id: UUID, *, version: int, at: datetime) -> bool:
+def forget(session: Session, tombstone: PersonCard, *, at: datetime) -> bool:
     """The tombstone of a person: id and version stay, and the gifts without a name."""
+    person_id = tombstone.person_id
     blank = {
-        "version": version,
+        "version": tombstone.version,
         "merged_into": None,
         "given_name": "",
         "family_name": "",
         "class_year": None,
         "email": None,
         "verified": [],
+        "locale": "fr",
+        "status": "living",
         "contactable": False,
         "search": "",
         "erased_at": at,
@@ -138,7 +140,14 @@ def forget(session: Session, person_id: UUID, *, version: int, at: datetime) -> 
     guests = update(Donor).where(Donor.person_id == person_id, Donor.id != person_id)
     session.execute(
         guests.values(
-            given_name="", family_name="", email=None, email_mark=None, name_key="", search="", erased_at=at
+            given_name="",
+            family_name="",
+            email=None,
+            email_mark=None,
+            locale="fr",
+            name_key="",
+            search="",
+            erased_at=at,
         )
     )
     session.execute(update(Donation).where(Donation.donor_id.in_(theirs)).values(email=None, message=None))

@@ -8,7 +8,7 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.giving import refund_outcomes
+from services.giving import chases, refund_outcomes
 from services.giving.models import Donation, Refund, Settlement, Transaction
 from services.giving.models.donations import DonationNotSettled
 from services.giving.models.refunds import REASONS
@@ -159,11 +159,14 @@ def give_up(session: Session, refund_id: UUID, *, failure: str, at: datetime) ->
 
 
 def waiting(session: Session, *, at: datetime, most: int = 20) -> list[Refund]:
-    """Refunds of ours that the provider has not confirmed; each is asked about again in a while."""
+    """Refunds of ours that the provider has not confirmed; each is asked about again in a while.
+
+    Those of an account that is not ours at the moment wait until it is.
+    """
     late = (
         select(Refund)
         .where(Refund.completed_at.is_(None), Refund.failed_at.is_(None), Refund.retry_at <= at)
-        .where(Refund.reason != "provider")
+        .where(Refund.reason != "provider", Refund.account.in_(list(current().accounts)))
         .order_by(Refund.retry_at)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -178,7 +181,7 @@ def chase(*, at: datetime) -> int:
     """Carry out refunds that were interrupted, and look after those the bank has not done; how many ended."""
     with Transaction() as session:
         found = waiting(session, at=at)
-    return sum(_ends(each) for each in found)
+    return chases.each(found, _ends)
 
 
 def _ends(refund: Refund) -> bool:

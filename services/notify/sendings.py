@@ -121,7 +121,10 @@ def _words(email: Email) -> dict[str, str]:
 
 
 def forget_secrets(session: Session, *, at: datetime) -> int:
-    """Drop sealed secrets and what they were rendered with, once their time has passed; how many emails."""
+    """Drop sealed secrets once their time has passed; how many emails.
+
+    What they were rendered with stays: facts without secrets say that the link in an email is gone.
+    """
     spent = (
         select(Email)
         .where(Email.secrets.is_not(None), Email.secrets_until <= at)

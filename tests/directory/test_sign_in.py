@@ -504,6 +504,16 @@ def test_a_disabled_account_is_out_at_once(session):
     assert refused(sign_in, session, totp=code(later), at=later) == "sign_in_refused"
 
 
+def test_a_session_that_began_while_its_account_was_being_closed_opens_nothing(session):
+    account = an_account(session, rights=["giving.read"])
+    opened = sign_in(session, totp=code(NOW))
+    account.disabled_at = NOW
+    session.flush()
+    session.expire_all()
+
+    assert sessions.of_secret(session, opened["secret"], at=NOW) is None
+
+
 def test_a_reopened_account_signs_in_again_with_no_rights_and_no_old_session(session):
     account = an_account(session, rights=["giving.read"])
     opened = sign_in(session, totp=code(NOW))

@@ -97,6 +97,18 @@ class School:
         """The database as its owner, to take a guard away."""
         return psycopg.connect(self.data.owner_url, autocommit=True)
 
+    def silence(self, account: str) -> None:
+        """The provider of this account answers no more; those of the others do."""
+        told = giving_settings.current()
+        entries = json.loads(Path(told.provider_accounts_file).read_text())
+        entries = [
+            each | ({"api_base": "http://127.0.0.1:9"} if each["account"] == account else {})
+            for each in entries
+        ]
+        path = self.provider.folder / "silenced-accounts.json"
+        path.write_text(json.dumps(entries))
+        giving_settings.use(replace(told, provider_accounts_file=str(path)))
+
     def give(
         self, campaign_id: UUID, amount_minor: int = 5000, *, key: str = "", **wish: Any
     ) -> dict[str, Any]:

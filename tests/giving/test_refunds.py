@@ -45,6 +45,16 @@ def payment_id():
         return session.query(Settlement).one().payment_id
 
 
+def only_refund():
+    with Transaction() as session:
+        return session.query(Refund).one()
+
+
+def given_back(school):
+    """What the provider gave back of the only payment, in minor units."""
+    return gateway.fetch_payment(school.provider.accounts["fondation"], payment_id()).charge.refunded_minor
+
+
 def test_a_refund_is_told_booked_and_written_down(school):
     campaign_id, staff = world.campaign(), uuid4()
     begun = school.given(campaign_id)
@@ -100,6 +110,17 @@ def test_a_gift_that_is_not_settled_cannot_be_refunded(school):
     answer = ask(school, begun)
 
     assert (answer.status_code, answer.json["code"]) == (409, "donation_not_settled")
+
+
+def test_a_gift_of_an_account_that_is_no_longer_ours_is_refused_before_anything_is_written(school):
+    begun = school.given(world.campaign())
+    with school.owner() as owner:
+        owner.execute("update settlements set account = 'closed-last-year'")
+
+    answer = ask(school, begun)
+
+    assert (answer.status_code, answer.json["code"]) == (422, "not_through_provider")
+    assert count("refunds") == 0
 
 
 def test_an_unknown_gift_is_not_found(school):
@@ -161,23 +182,35 @@ def test_a_refund_interrupted_before_the_provider_heard_of_it_is_carried_out_lat
     assert ask(school, begun, key=key, headers=staff).json["status"] == "completed"
 
 
-def test_a_refund_whose_answer_was_lost_is_found_and_not_made_twice_even_after_a_day(school, monkeypatch):
+def lost_answer(school, monkeypatch):
+    """The provider gave the money back, we never heard it, and two days later it has forgotten our key."""
     begun = school.given(world.campaign())
     school.provider.switch(webhook_drop_percent=100, api_late_percent=100, api_late_s=1)
     monkeypatch.setattr(gateway, "READ_TIMEOUT_S", 0.3)
     gateway._client.cache_clear()
     assert ask(school, begun).status_code == 503
     school.provider.behave()
+    school.provider.forget_answers()
     with Transaction() as session:
         session.execute(text("update refunds set requested_at = now() - interval '2 days'"))
 
+
+def test_a_refund_whose_answer_was_lost_is_found_and_not_made_twice_even_after_a_day(school, monkeypatch):
+    lost_answer(school, monkeypatch)
+
     assert refunds.chase(at=now() + timedelta(minutes=2)) == 1
 
-    with Transaction() as session:
-        refund = session.query(Refund).one()
-    assert refund.status == "completed"
-    charge = gateway.fetch_payment(school.provider.accounts["fondation"], payment_id()).charge
-    assert charge.refunded_minor == 5000
+    assert (only_refund().status, given_back(school)) == ("completed", 5000)
+
+
+def test_without_the_search_a_refund_that_was_made_would_be_written_down_as_failed(school, monkeypatch):
+    """The control run: the old key means nothing any more, so asking again is another, refused, refund."""
+    lost_answer(school, monkeypatch)
+    monkeypatch.setattr(refunds, "KEY_LIFE", timedelta(days=3))
+
+    refunds.chase(at=now() + timedelta(minutes=2))
+
+    assert (only_refund().status, given_back(school)) == ("failed", 5000)
 
 
 def test_a_refund_that_the_provider_refuses_leaves_the_gift_as_it_was(school):
@@ -235,6 +268,43 @@ def test_a_refund_of_the_provider_s_does_not_pass_for_ours_that_has_no_answer_ye
         assert {each.kind for each in session.query(Finding)} == {"refund_differs"}
 
 
+def told(account="fondation", **changed):
+    """An event of the provider about a refund of the only gift, on one of our accounts."""
+    refund = {
+        "id": "re_told", "status": "pending", "amount": 5000, "currency": "eur",
+        "payment_intent": payment_id(), "failure_reason": None, "metadata": {}, **changed,
+    }  # fmt: skip
+    event = {
+        "id": f"evt_{uuid4().hex}", "type": "refund.created", "created": int(now().timestamp()),
+        "livemode": False, "data": {"object": refund},
+    }  # fmt: skip
+    with Transaction() as session:
+        return provider_events.take(session, Told(event, account=account, at=now()), body="{}")
+
+
+def test_a_refund_made_at_the_provider_that_the_bank_takes_its_time_for_is_not_asked_for_by_us(school):
+    school.given(world.campaign())
+    assert told(status="pending") == "applied"
+
+    assert refunds.chase(at=now() + timedelta(days=1)) == 0
+
+    assert (only_refund().status, given_back(school)) == ("requested", 0)
+
+
+def test_what_another_account_says_of_our_refund_is_not_believed(school):
+    campaign_id = world.campaign()
+    begun = school.given(campaign_id)
+    school.provider.switch(api_fail_percent=100)
+    assert ask(school, begun).status_code == 503
+    about_ours = {"status": "succeeded", "metadata": {"refund_id": str(only_refund().id)}}
+
+    assert told(account="amicale", **about_ours) == "parked"
+
+    assert (only_refund().status, total(campaign_id)) == ("requested", 5000)
+    assert told(**about_ours) == "applied"
+    assert (only_refund().status, total(campaign_id)) == ("completed", 0)
+
+
 def test_a_part_given_back_at_the_provider_is_a_finding(school):
     campaign_id = world.campaign()
     school.given(campaign_id)
@@ -250,18 +320,11 @@ def test_a_refund_that_comes_back_after_all_is_a_finding(school):
     begun = school.given(world.campaign())
     ask(school, begun)
     school.provider.settle()
-    with Transaction() as session:
-        refund = session.query(Refund).one()
-        event = {
-            "id": "evt_back", "type": "refund.failed", "created": int(now().timestamp()), "livemode": False,
-            "data": {"object": {
-                "id": refund.provider_refund_id, "status": "failed", "amount": 5000, "currency": "eur",
-                "payment_intent": payment_id(), "failure_reason": "expired_or_canceled_card",
-                "metadata": {"refund_id": str(refund.id)},
-            }},
-        }  # fmt: skip
-        told = Told(event, account="fondation", at=now())
-        assert provider_events.take(session, told, body="{}") == "mismatch"
+    ours = only_refund()
+
+    came_back = {"status": "failed", "failure_reason": "expired_or_canceled_card"}
+    marks = {"metadata": {"refund_id": str(ours.id)}}
+    assert told(id=ours.provider_refund_id, **came_back, **marks) == "mismatch"
 
     with Transaction() as session:
         assert [each.kind for each in session.query(Finding)] == ["refund_came_back"]

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from services.giving import drift, reconcile, schedule
-from services.giving.models import Transaction, database
+from services.giving import checkouts, drift, reconcile, refunds, schedule
+from services.giving.models import Refund, Transaction, database
 from shared.clock import now
+from shared.db import uuid7
 from shared.jobs import jobs_of
 from tests.giving import world
 
@@ -48,6 +49,88 @@ def test_a_page_that_was_never_opened_ends_after_a_day(school):
 
     assert schedule.chase_checkouts(now()) == 1
     assert statuses() == ["failed"]
+
+
+def test_a_page_that_the_provider_has_no_more_has_expired(school):
+    world.begin(world.campaign(), at=now() - timedelta(hours=26))
+    with Transaction() as session:
+        session.execute(text("update checkouts set session_id = 'cs_gone'"))
+
+    assert schedule.chase_checkouts(now()) == 1
+    assert statuses() == ["failed"]
+
+
+def test_an_account_that_does_not_answer_stops_no_page_and_no_refund_of_another(school):
+    older, old = (now() - timedelta(hours=hours) for hours in (27, 26))
+    silent, other = world.campaign("amicale"), world.campaign()
+    for campaign_id, at in ((silent, older), (other, old)):
+        begun = school.given(campaign_id)
+        interrupt_refund(begun["id"], at=at)
+        world.begin(campaign_id, at=at)
+    school.silence("amicale")
+
+    assert schedule.chase_checkouts(now()) == 1
+    assert schedule.chase_refunds(now()) == 1
+
+    assert sorted(statuses()) == ["failed", "pending", "refunded", "settled"]
+
+
+def test_an_account_that_does_not_answer_is_asked_once_a_time(school, capsys):
+    for _ in range(3):
+        world.begin(world.campaign(), at=now() - timedelta(hours=26))
+    school.silence("fondation")
+    capsys.readouterr()
+
+    assert schedule.chase_checkouts(now()) == 0
+
+    assert capsys.readouterr().out.count("payment provider does not answer") == 1
+
+
+def test_a_refund_that_our_own_rows_contradict_stops_no_other(school):
+    bad, good = (school.given(world.campaign())["id"] for _ in range(2))
+    for donation_id, hours in ((bad, 27), (good, 26)):
+        interrupt_refund(donation_id, at=now() - timedelta(hours=hours))
+    with school.owner() as owner:
+        owner.execute("update donations set refunded_at = now() where id = %s", [bad])
+    school.provider.switch(webhook_drop_percent=100)
+
+    assert schedule.chase_refunds(now()) == 1
+
+    with Transaction() as session:
+        ends = {str(each.donation_id): each.status for each in session.query(Refund)}
+    assert ends == {bad: "requested", good: "completed"}
+
+
+def interrupt_refund(donation_id, *, at):
+    """As after the first transaction of the route: the provider has not heard of it."""
+    with Transaction() as session:
+        values = refunds.prepared(session, donation_id, key="k", at=at)
+        wish = {"reason": "duplicate", "note": "Deux fois", "requested_by": donation_id}
+        session.add(Refund(id=uuid7(), **values, **wish))
+
+
+def test_pages_that_cannot_end_yet_do_not_stand_before_others_for_good(school):
+    campaign_id = world.campaign()
+    gifts = [world.begin(campaign_id, at=now() - timedelta(hours=hours)) for hours in (27, 26)]
+
+    with Transaction() as session:
+        found = [checkouts.overdue(session, at=now(), most=1)[0].id for _ in range(50)]
+
+    assert set(found) == {gift.checkout_id for gift in gifts}
+
+
+def test_what_is_of_an_account_no_longer_ours_keeps_its_place_and_takes_nobody_s(school):
+    begun = school.given(world.campaign())
+    interrupt_refund(begun["id"], at=now() - timedelta(hours=27))
+    gift = world.begin(world.campaign(), at=now() - timedelta(hours=27))
+    with school.owner() as owner:
+        owner.execute("update refunds set account = 'closed-last-year'")
+        owner.execute("update checkouts set account = 'closed-last-year'")
+
+    with Transaction() as session:
+        assert refunds.waiting(session, at=now(), most=1) == []
+        assert checkouts.overdue(session, at=now(), most=1) == []
+    assert world.checkout(gift).closed_at is None
 
 
 def test_a_gift_paid_without_a_word_is_settled_by_the_hourly_reconciliation(school):

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select, text
 
-from services.giving import settlements
+from services.giving import checkouts, settlements
 from services.giving.drift import drift_check
-from services.giving.models import CampaignTotal, LedgerEntry, Transaction
+from services.giving.models import CampaignTotal, Finding, LedgerEntry, Transaction
 from services.giving.settings import GivingSettings
 from shared.messages import reveal
+from shared.payments.records import Page
 from tests.giving import world
 
 pytestmark = pytest.mark.usefixtures("giving")
@@ -72,3 +73,18 @@ def test_a_second_payment_event_of_the_same_payment_changes_nothing():
 
     assert total(campaign_id).donations_count == 1
     assert len(said("donation.settled")) == 1
+
+
+def test_a_payment_on_another_page_than_the_one_that_we_opened_is_a_finding_and_no_money():
+    campaign_id = world.campaign()
+    gift = world.begin(campaign_id)
+    page = Page(id=gift.session_id, url="https://pay.example/", expires_at=world.NOW)
+    with Transaction() as session:
+        checkouts.keep_page(session, world.checkout(gift), page)
+
+    assert settle(gift, session_id="cs_another") == "mismatch"
+
+    assert (world.state(gift).status, total(campaign_id).raised_minor) == ("pending", 0)
+    with Transaction() as session:
+        assert session.query(Finding).one().detail["theirs"] == {"session": "cs_another"}
+    assert settle(gift) == "applied"

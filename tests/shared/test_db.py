@@ -1,14 +1,18 @@
 """Identifiers sort by time; a transaction commits as a whole or not at all."""
 
+import runpy
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
-from shared.db import Database, uuid7, uuid7_time
+from shared.db import OVERFLOW, Database, uuid7, uuid7_time
+from shared.settings import Settings
 from tests.support.postgres import Server
 
 
@@ -59,3 +63,11 @@ def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
 def test_the_session_speaks_in_utc(database: Database) -> None:
     with database.transaction() as session:
         assert session.execute(text("show timezone")).scalar_one() == "UTC"
+
+
+def test_there_are_more_connections_than_threads_that_may_each_ask_for_a_second() -> None:
+    gunicorn = runpy.run_path(str(Path(__file__).parents[2] / "deploy" / "gunicorn.conf.py"))
+    kept = next(each.default for each in fields(Settings) if each.name == "database_pool_size")
+
+    assert isinstance(kept, int)
+    assert kept + OVERFLOW > gunicorn["threads"]

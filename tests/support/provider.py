@@ -80,6 +80,12 @@ class Provider:
         where = f"{self.url}/sandbox/control/{account or self.account.account}/disputes/{id}/closures"
         return self._said(httpx.post(where, json={"outcome": outcome}))
 
+    def forget_answers(self) -> None:
+        """A day passes: a repeated key means nothing any more."""
+        assert self.sandbox is not None
+        with self.sandbox.world.store.transaction() as db:
+            db.execute("DELETE FROM answers")
+
     def deliveries(self) -> list[dict[str, Any]]:
         return self._said(httpx.get(f"{self.url}/sandbox/control/deliveries?limit=1000"))["items"]
 

@@ -10,7 +10,7 @@ from web.clients import Problem, segment
 from web.console.shell import then
 from web.ui.forms import Filled, key_of
 
-routes = Blueprint("integrations", __name__, url_prefix="/connections")
+routes = Blueprint("connections", __name__, url_prefix="/connections")
 
 
 @routes.get("/")
@@ -42,7 +42,7 @@ def show(subscription_id: str):
     )
     subscription = clients.notify().get(f"/subscriptions/{segment(subscription_id)}")
     return render_template(
-        "console/integration.html", subscription=subscription, deliveries=deliveries, causes=_causes()
+        "console/connection.html", subscription=subscription, deliveries=deliveries, causes=_causes()
     )
 
 
@@ -53,7 +53,7 @@ def switch(subscription_id: str):
     clients.notify().patch(f"/subscriptions/{segment(subscription_id)}", {"active": active})
     return then(
         _("Deliveries go on.") if active else _("Paused. Nothing is lost: deliveries wait."),
-        "console.integrations.show",
+        "console.connections.show",
         subscription_id=subscription_id,
     )
 
@@ -62,7 +62,7 @@ def switch(subscription_id: str):
 def remove(subscription_id: str):
     """Stop telling this address anything, for good."""
     clients.notify().delete(f"/subscriptions/{segment(subscription_id)}")
-    return then(_("The connection is removed."), "console.integrations.listed")
+    return then(_("The connection is removed."), "console.connections.listed")
 
 
 @routes.post("/deliveries/<delivery_id>/retry")
@@ -70,7 +70,7 @@ def retry(delivery_id: str):
     """Try a failed delivery now."""
     clients.notify().post(f"/deliveries/{segment(delivery_id)}/retries", {}, key=request.form["key"])
     back = request.form.get("subscription_id", "")
-    return then(_("Trying again now."), "console.integrations.show", subscription_id=back)
+    return then(_("Trying again now."), "console.connections.show", subscription_id=back)
 
 
 def _causes() -> dict[str, str]:
@@ -101,4 +101,4 @@ def host(url: str) -> str:
 
 def _list(form: Filled, *, fresh: dict | None = None) -> str:
     found = clients.notify().get("/subscriptions", limit=100)
-    return render_template("console/integrations.html", found=found, fresh=fresh, form=form)
+    return render_template("console/connections.html", found=found, fresh=fresh, form=form)

@@ -57,7 +57,7 @@ def menu() -> list[tuple[str, list[Entry]]]:
             _("Administration"),
             [
                 Entry(_("Imports"), "console.imports.listed", "people.import", "i", "imports"),
-                Entry(_("Connections"), "console.integrations.listed", "integrations.manage", "x"),
+                Entry(_("Connections"), "console.connections.listed", "integrations.manage", "x"),
                 Entry(_("System"), "console.system.show", "system.read", "s", "letters"),
             ],
         ),
