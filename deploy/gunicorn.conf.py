@@ -38,6 +38,21 @@ forwarded_allow_ips = ""
 proxy_protocol = False
 
 
+DRAINED_BYTES = 64 * 1024
+"""How much of a body that the application left unread gunicorn reads away after the answer."""
+
+
+def pre_request(worker, req):
+    """A connection that brings a large body brings nothing after it, and the answer says so.
+
+    Else, when the body was refused unread, the connection is closed after an answer that promised to keep it;
+    the gateway has sent the next person's request on it by then, and that one is lost.
+    """
+    told = dict(req.headers)
+    if "TRANSFER-ENCODING" in told or int(told.get("CONTENT-LENGTH") or 0) > DRAINED_BYTES:
+        req.must_close = True
+
+
 def post_fork(server, worker):
     """A worker ends with its master, however that ends."""
     if sys.platform == "linux":

@@ -220,10 +220,8 @@ def _row(import_id: uuid.UUID, row: int, cells: list[str], sheet: sheets.Sheet, 
 
 def _kept(cell: str, *, may_be_long: bool) -> str:
     """A cell as it is given back. A card's number is nowhere kept; a student's may look like one."""
-    plain = cell.replace("\x00", "")
-    if not may_be_long and holds_card_number(tidy(plain)):
-        return TAKEN_OUT
-    return plain[:CELL_SHOWN]
+    shown = cell.replace("\x00", "")[:CELL_SHOWN]
+    return TAKEN_OUT if not may_be_long and holds_card_number(tidy(shown)) else shown
 
 
 def _refuse(session: Session, checked: Import, rows: list[ImportRow]) -> None:

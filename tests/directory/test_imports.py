@@ -274,6 +274,12 @@ def test_a_cell_full_of_marks_holds_up_nobody(session, cell):
     assert reasons(session, checked) == {2: "text_too_long"}
 
 
+@pytest.mark.parametrize("header", [f"{HEADER};Remarque", HEADER])
+def test_nor_does_one_in_a_column_that_is_not_read_or_in_none(session, header):
+    with soon():
+        check(session, f"{ROW};{MARKS * 2}", header=header)
+
+
 def test_the_class_year_of_an_academic_year_is_the_later_one(session):
     check(session, ROW.replace(";1972;", ";1972/1973;"))
 
