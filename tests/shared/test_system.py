@@ -260,7 +260,7 @@ def test_a_path_tells_what_was_said_heard_and_set_aside_in_order(client: FlaskCl
     )
     bury(correlation_id=origin)
 
-    def own(_: Any, correlation_id: UUID) -> list[Step]:
+    def own(_: Any, correlation_id: UUID, may: Any) -> list[Step]:
         assert correlation_id == origin
         words = {"fr": "Webhook reçu", "en": "Webhook received"}
         return [Step(datetime(2020, 1, 1, tzinfo=UTC), "webhook_received", words)]

@@ -31,7 +31,7 @@ def show_email(self, world, query, body, email_id):
 def resend(self, world, query, body, email_id):
     again = sample(status="queued", sent_at=None, resend_of=email_id)
     world.emails.insert(0, again)
-    raise Answer(201, {name: again[name] for name in ("id", "status", "subject", "resend_of")})
+    raise Answer(201, {name: again[name] for name in ("id", "status", "resend_of")})
 
 
 def story(self, world, query, body, person_id):
