@@ -66,6 +66,7 @@ class Email(Base):
             postgresql_where=text("status in ('queued','sending')"),
         ),
         Index("ix_emails_party", "party_id", "id"),
+        Index("ix_emails_refused", "given_up_at", postgresql_where=text("status = 'failed'")),
         Index("ix_emails_secrets", "secrets_until", postgresql_where=text("secrets is not null")),
     )
 
