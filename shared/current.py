@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from shared.auth import Doorkeeper
     from shared.db import Database
     from shared.settings import Settings
-    from shared.system import Steps, Waits
+    from shared.system import Refused, Steps, Waits
 
 EXTENSION = "amicale"
 
@@ -28,6 +28,8 @@ class Service:
     """The service's own steps in the path of a fact."""
     waits: "Waits | None" = None
     """What the service sends out by itself, and since when the oldest of it waits."""
+    refused: "Refused | None" = None
+    """What the service sends out by itself, and how many of it were refused for good lately."""
 
 
 def service() -> Service:

@@ -2,7 +2,7 @@
 
 What a dead or frozen worker can no longer say is read from the database at each scrape:
 `amicale_worker_silent_seconds`, `amicale_outbox_unpublished_rows`, `amicale_outbox_oldest_seconds`, and
-`amicale_waits_seconds` of what a service sends out.
+`amicale_waits_seconds` and `amicale_refused` of what a service sends out.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from shared import current, heartbeats
 from shared.clock import now
@@ -28,6 +29,8 @@ from shared.outbox import outbox_state
 
 LONG = timedelta(minutes=10)
 """What a service sends out, and waits for longer than this, is worth a warning."""
+MANY = 10
+"""So many of it refused for good in a few hours are more than wrong addresses: worth a warning."""
 
 METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 REQUESTS = Counter("amicale_requests_total", "Requests answered.", ["service", "method", "route", "status"])
@@ -61,9 +64,12 @@ def healthz() -> Response:
 def readyz() -> tuple[Response, int]:
     """Not ready with the reasons; a warning leaves it ready: gifts are taken whatever waits to be told."""
     reasons = not_ready()
-    status = "not ready" if reasons else "ready"
-    said = jsonify(status=status, reasons=reasons, warnings=[] if reasons else _warnings(now()))
-    return said, 503 if reasons else 200
+    if reasons:
+        return jsonify(status="not ready", reasons=reasons, warnings=[]), 503
+    at = now()
+    with current.service().database.transaction() as session:
+        waits, refused = flow(session, at)
+    return jsonify(status="ready", reasons=[], warnings=warnings(waits, refused, at)), 200
 
 
 @policy("internal")
@@ -81,7 +87,7 @@ class _Present:
         try:
             with here.database.transaction() as session:
                 outbox, beats = outbox_state(session), heartbeats.heartbeats(session)
-                waits = here.waits(session) if here.waits else {}
+                waits, refused = flow(session, at)
         except SQLAlchemyError:
             return
         silent = (at - beats[0].beat_at).total_seconds() if beats else float("inf")
@@ -94,24 +100,31 @@ class _Present:
         for what, since in waits.items():
             oldest.add_metric([what], (at - since).total_seconds() if since else 0)
         yield oldest
+        lost = GaugeMetricFamily("amicale_refused", "Refused for good in the last 6 hours.", labels=["what"])
+        for what, count in refused.items():
+            lost.add_metric([what], count)
+        yield lost
 
 
 def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, words, value=value)
 
 
-def _warnings(at: datetime) -> list[str]:
-    """What waits for long, though the service itself is well."""
+def flow(session: Session, at: datetime) -> tuple[dict[str, datetime | None], dict[str, int]]:
+    """What this service sends out: since when the oldest waits, and how many were refused lately."""
     here = current.service()
-    if here.waits is None:
-        return []
-    with here.database.transaction() as session:
-        waits = here.waits(session)
-    return [
+    return here.waits(session) if here.waits else {}, here.refused(session, at) if here.refused else {}
+
+
+def warnings(waits: dict[str, datetime | None], refused: dict[str, int], at: datetime) -> list[str]:
+    """What waits for long or was refused in numbers, though the service itself is well."""
+    long = [
         f"{what} wait since {since.isoformat(timespec='seconds')}"
         for what, since in waits.items()
         if since and at - since > LONG
     ]
+    many = [f"{count} {what} refused in the last hours" for what, count in refused.items() if count >= MANY]
+    return long + many
 
 
 def _registry() -> CollectorRegistry:

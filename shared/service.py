@@ -56,13 +56,14 @@ def create_service(
     live_rights: auth.LiveRights | None = None,
     steps: system.Steps | None = None,
     waits: system.Waits | None = None,
+    refused: system.Refused | None = None,
     package: str | None = None,
 ) -> Flask:
     """The application of the service `name`, in `package` (`services.<name>`).
 
     `steps` are its own steps in the path of a fact, `waits` what it sends out and since when the oldest of it
-    waits (shared/system.py). The directory gives its own `keys` and
-    `live_rights`; the others ask it.
+    waits, `refused` how many of that were refused for good in the last hours (shared/system.py).
+    The directory gives its own `keys` and `live_rights`; the others ask it.
     """
     _refuse_public_demo(settings)
     telemetry.setup(settings)
@@ -74,7 +75,7 @@ def create_service(
     keeper = auth.Doorkeeper(name, keys or fetched_keys, live_rights or asked)
     revision = migrate.head(package or f"services.{name}")
     app.extensions[current.EXTENSION] = current.Service(
-        name, settings, database, keeper, revision, steps, waits
+        name, settings, database, keeper, revision, steps, waits, refused
     )
     _handle_errors(app)
     api = Api(app)

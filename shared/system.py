@@ -36,6 +36,8 @@ Steps = Callable[[Session, UUID, May], Iterable[Step]]
 happened and when; what they say of a person or of their money is told to who may read that elsewhere too."""
 Waits = Callable[[Session], dict[str, datetime | None]]
 """What a service sends out by itself, and since when the oldest of it waits."""
+Refused = Callable[[Session, datetime], dict[str, int]]
+"""What a service sends out by itself, and how many of it were refused for good in the hours before."""
 
 
 class ReplayFailed(Conflict):
@@ -65,11 +67,19 @@ class WaitShown(Schema):
     since = fields.AwareDateTime(required=True, allow_none=True, default_timezone=UTC)
 
 
+class RefusedShown(Schema):
+    what = fields.String(required=True, metadata={"description": "emails"})
+    count = fields.Integer(required=True, metadata={"description": "refused for good in the last six hours"})
+
+
 class SystemShown(Schema):
     service = fields.String(required=True)
     at = fields.AwareDateTime(required=True, default_timezone=UTC)
     ready = fields.Boolean(required=True)
     reasons = fields.List(fields.String(), required=True)
+    warnings = fields.List(
+        fields.String(), required=True, metadata={"description": "what to look at though it is ready"}
+    )
     outbox = fields.Nested(OutboxShown, required=True)
     lag = fields.Integer(required=True, allow_none=True)
     dead_letters = fields.Integer(required=True)
@@ -78,6 +88,7 @@ class SystemShown(Schema):
     workers = fields.List(fields.Nested(WorkerShown), required=True)
     jobs = fields.List(fields.Nested(JobShown), required=True)
     waits = fields.List(fields.Nested(WaitShown), required=True)
+    refused = fields.List(fields.Nested(RefusedShown), required=True)
 
 
 class LetterListed(Schema):
@@ -138,11 +149,14 @@ class Discard(Schema):
 def show() -> dict[str, Any]:
     """Outbox, worker, lag, dead letters and jobs of this service."""
     here = current.service()
-    reasons = health.not_ready()
+    reasons, at = health.not_ready(), now()
     with here.database.transaction() as session:
-        waits = here.waits(session) if here.waits else {}
-        shown = [{"what": what, "since": since} for what, since in waits.items()]
-        return _state(session, here.name, reasons, at=now()) | {"waits": shown}
+        waits, refused = health.flow(session, at)
+        return _state(session, here.name, reasons, at=at) | {
+            "warnings": health.warnings(waits, refused, at),
+            "waits": [{"what": what, "since": since} for what, since in waits.items()],
+            "refused": [{"what": what, "count": count} for what, count in refused.items()],
+        }
 
 
 @routes.get("/dead-letters", allow="system.read")

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from services.notify import deliveries, emails, paths, resends, subscriptions, timelines, waits
+from services.notify import deliveries, emails, paths, refusals, resends, subscriptions, timelines, waits
 from services.notify.models import database
 from services.notify.settings import NotifySettings, load, use
 from shared.service import create_service
@@ -20,4 +20,5 @@ def create_app(settings: NotifySettings | None = None) -> Flask:
         blueprints=[noun.routes for noun in nouns],
         steps=paths.steps,
         waits=waits.oldest,
+        refused=refusals.lately,
     )

@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,26 +20,15 @@ from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from services.notify.models import MAILBOX, SERVER, UNREACHED
+from services.notify.answers import DATA, LATER, LETTER, MAIL, NEVER, RCPT, RECIPIENT, SENT, Outcome, judge
+from services.notify.models import REFUSING, SERVER, UNREACHED
 from services.notify.templates import one_line
-
-SENT, LATER, NEVER = "sent", "later", "never"
 
 CONNECT_S = 10
 STEP_S = 20
 CONVERSATION_S = 60
 """Limits in seconds: to connect, between two answers, and on one email as a whole: a server that drips a
 byte now and then must not hold a sender for ever."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an attempt ended: sent, later (with the class of trouble) or never."""
-
-    kind: str
-    code: int | None
-    reason: str = ""
-    trouble: str = SERVER
 
 
 @dataclass(frozen=True)
@@ -58,7 +47,14 @@ class Outgoing:
 
 
 class Unreachable(Exception):
-    """The server cannot be talked to at the moment; says why without any address or name."""
+    """The server cannot be talked to at the moment; says why without any address or name.
+
+    `code` is its answer when it gave one: it is there, and takes nothing from us.
+    """
+
+    def __init__(self, why: str, code: int | None = None) -> None:
+        super().__init__(why)
+        self.code = code
 
 
 class Mailer:
@@ -73,7 +69,7 @@ class Mailer:
         self._rests_until = 0.0
 
     def rests(self) -> bool:
-        """Whether the server could not be reached a moment ago: the next try waits, for 30 s at most."""
+        """Whether the server took nothing from us a moment ago: the next try waits, for 30 s at most."""
         return self._misses > 0 and time.monotonic() < self._rests_until
 
     def _miss(self) -> None:
@@ -86,15 +82,18 @@ class Mailer:
             email = replace(email, to_address=routable(email.to_address))
             data = encode(email)
         except (ValueError, LookupError, HeaderParseError) as error:
-            return Outcome(NEVER, None, f"cannot be written: {type(error).__name__}")
+            return Outcome(NEVER, None, f"cannot be written: {type(error).__name__}", LETTER)
         try:
             line = self._line()
         except Unreachable as error:
             self._miss()
-            return Outcome(LATER, None, str(error), UNREACHED)
-        self._misses = 0
+            return Outcome(LATER, error.code, str(error), REFUSING if error.code else UNREACHED)
         with _limited(line):
             outcome = _converse(line, email, data)
+        if outcome.trouble == REFUSING:
+            self._miss()
+        else:
+            self._misses = 0
         if outcome.kind != SENT:
             self.hang_up()
         return outcome
@@ -119,7 +118,7 @@ class Mailer:
         try:
             line = self._greet()
         except smtplib.SMTPResponseException as error:
-            raise Unreachable(f"the server refuses us: {error.smtp_code}") from None
+            raise Unreachable(f"the server refuses us: {error.smtp_code}", error.smtp_code) from None
         except (smtplib.SMTPException, OSError) as error:
             raise Unreachable(f"no connection: {type(error).__name__}") from None
         return line
@@ -178,32 +177,23 @@ def routable(address: str) -> str:
 
 
 def _converse(line: smtplib.SMTP, email: Outgoing, data: bytes) -> Outcome:
+    steps: dict[str, Callable[[], tuple[int, bytes]]] = {
+        MAIL: lambda: line.mail(parseaddr(email.sender)[1]),
+        RCPT: lambda: line.rcpt(email.to_address),
+        DATA: lambda: line.data(data),
+    }
     try:
-        for step in (
-            lambda: line.mail(parseaddr(email.sender)[1]),
-            lambda: line.rcpt(email.to_address),
-            lambda: line.data(data),
-        ):
-            code, said = step()
+        for step, take in steps.items():
+            code, said = take()
             if not 200 <= code < 300:
-                return judge(code, said)
+                return judge(step, code, said)
         return Outcome(SENT, code)
     except smtplib.SMTPResponseException as error:
-        return judge(error.smtp_code, error.smtp_error)
+        return judge(step, error.smtp_code, error.smtp_error)
     except UnicodeEncodeError:
-        return Outcome(NEVER, None, "the server takes no such address (SMTPUTF8)")
+        return Outcome(NEVER, None, "the server takes no such address (SMTPUTF8)", RECIPIENT)
     except (smtplib.SMTPException, OSError) as error:
         return Outcome(LATER, None, f"cut off: {type(error).__name__}", SERVER)
-
-
-def judge(code: int, said: bytes | str) -> Outcome:
-    """What an answer but 2xx means: 421 is the server's trouble, other 4xx this mailbox's, 5xx is final."""
-    words = said.decode("ascii", "replace") if isinstance(said, bytes) else said
-    enhanced = words.split(" ", 1)[0] if words[:1] in "45" and words.count(".") >= 2 else ""
-    reason = f"{code} {enhanced}".strip()
-    if code >= 500:
-        return Outcome(NEVER, code, reason)
-    return Outcome(LATER, code, reason, SERVER if code in (-1, 421) else MAILBOX)
 
 
 def _is_alive(line: smtplib.SMTP) -> bool:

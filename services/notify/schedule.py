@@ -79,6 +79,8 @@ def send_next(by: Mailer, *, clock: Clock = now) -> int:
         template=email.template,
         outcome=outcome.kind,
         code=outcome.code,
+        trouble=outcome.trouble,
+        reason=outcome.reason or None,
     )
     return 1
 

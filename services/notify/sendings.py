@@ -8,8 +8,9 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from services.notify import addresses, templates, timelines
-from services.notify.mailer import LATER, NEVER, Mailer, Outcome, Outgoing
-from services.notify.models import Email
+from services.notify.answers import LATER, LETTER, NEVER, Outcome
+from services.notify.mailer import Mailer, Outgoing
+from services.notify.models import SERVER, Email
 from services.notify.settings import NotifySettings
 from shared.db import lock
 from shared.messages import SecretUnreadable, reveal
@@ -53,7 +54,7 @@ def attempt(email: Email, by: Mailer, settings: NotifySettings) -> Outcome:
     try:
         opened = outgoing(email, settings)
     except (SecretUnreadable, TemplateError, LookupError) as error:
-        return Outcome(NEVER, None, f"cannot be written: {type(error).__name__}")
+        return Outcome(NEVER, None, f"cannot be written: {type(error).__name__}", LETTER)
     return by.send(opened)
 
 
@@ -86,7 +87,7 @@ def conclude(
     if email.status != "sending" or email.attempts != attempt:
         return None
     if outcome.kind == LATER:
-        email.put_off(trouble=outcome.trouble, code=outcome.code, reason=outcome.reason, at=at)
+        email.put_off(trouble=outcome.trouble or SERVER, code=outcome.code, reason=outcome.reason, at=at)
     elif outcome.kind == NEVER:
         email.refused(code=outcome.code, reason=outcome.reason, at=at)
     else:

@@ -8,11 +8,12 @@ from sqlalchemy.orm import Session
 OLDEST = text("""
 select
   (select min(created_at) from emails
-   where status in ('queued', 'sending') and (answer_code is null or answer_code in (-1, 421))) as emails,
+   where status in ('queued', 'sending') and trouble is distinct from 'mailbox') as emails,
   (select min(d.created_at) from deliveries d join subscriptions s on s.id = d.subscription_id
    where d.status in ('queued', 'sending') and s.active and s.deleted_at is null) as deliveries
 """)
-"""An email that one mailbox puts off (450, 451, 452) says nothing of the mail server."""
+"""By ix_emails_due. An email that one mailbox puts off says nothing of the mail server; answers.py tells
+them apart."""
 
 
 def oldest(session: Session) -> dict[str, datetime | None]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sysconfig
@@ -21,6 +22,7 @@ from deploy.local.layout import ROOT
 from tests.support.stack import free_ports
 
 CADDY = Path(sysconfig.get_path("scripts")) / "caddy"
+CADDYFILE = ROOT / "deploy/gateway/Caddyfile"
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -33,12 +35,14 @@ class Echo(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.begun.append(self.path)
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.think()
         self.send_response(204)
         self.end_headers()
 
     def do_GET(self) -> None:
         if self.path.endswith("/stream"):
             return self.stream()
+        self.think()
         headers: dict[str, list[str]] = {}
         for name, value in self.headers.items():
             headers.setdefault(name.lower(), []).append(value)
@@ -51,6 +55,10 @@ class Echo(BaseHTTPRequestHandler):
             self.send_header("Content-Security-Policy", "default-src 'none'")
         self.end_headers()
         self.wfile.write(body)
+
+    def think(self) -> None:
+        """Answer only after as many seconds as the query asks for."""
+        time.sleep(float(self.path.partition("?think=")[2] or 0))
 
     def stream(self) -> None:
         self.send_response(200)
@@ -74,7 +82,9 @@ class Gateway:
 
 
 @contextmanager
-def gateway(folder: Path, **more: str) -> Iterator[Gateway]:
+def gateway(
+    folder: Path, *, config: Path = ROOT / "deploy/gateway/Caddyfile", **more: str
+) -> Iterator[Gateway]:
     """Caddy on our Caddyfile, with one echo for each part."""
     names = ("WEB", "WEB_LIVE", "DIRECTORY", "GIVING", "NOTIFY", "SANDBOX")
     servers = {name: ThreadingHTTPServer(("127.0.0.1", 0), Echo) for name in names}
@@ -88,11 +98,10 @@ def gateway(folder: Path, **more: str) -> Iterator[Gateway]:
         "XDG_DATA_HOME": str(folder),
         "XDG_CONFIG_HOME": str(folder),
     }
-    config = str(ROOT / "deploy/gateway/Caddyfile")
     log = folder / "gateway.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [CADDY, "run", "--adapter", "caddyfile", "--config", config],
+            [CADDY, "run", "--adapter", "caddyfile", "--config", str(config)],
             env={**os.environ, **told, **more}, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
@@ -339,6 +348,68 @@ def test_the_answer_for_a_part_that_is_away_is_guarded_as_every_other(away: Gate
     assert "script" not in headers["content-security-policy"]
     assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
     assert headers["cache-control"] == "no-store"
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway that waits a tenth as long as ours for an answer to begin."""
+    folder = tmp_path_factory.mktemp("hasty")
+    shutil.copytree(ROOT / "deploy/gateway", folder / "gateway")
+    config = folder / "gateway/Caddyfile"
+    words = config.read_text()
+    for before, after in (("} 15s", "} 1.5s"), ("} 35s", "} 3.5s"), ("} 100s", "} 10s"), ("} 200s", "} 20s")):
+        assert words.count(before) == 1
+        words = words.replace(before, after)
+    config.write_text(words)
+    with gateway(folder, config=config) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "within_s"),
+    [
+        ("GET", "/api/v1/giving/campaigns", 1.5),
+        ("GET", "/console/gifts", 1.5),
+        ("GET", "/api/v1/directory/imports", 1.5),
+        ("POST", "/api/v1/giving/donations", 3.5),
+        ("POST", "/webhooks/stripe/giving/foundation", 3.5),
+    ],
+)
+def test_a_part_that_takes_a_request_and_is_silent_is_away(
+    hasty: Gateway, method: str, path: str, within_s: float
+) -> None:
+    began = time.monotonic()
+
+    answer = httpx.request(method, f"{hasty.url}{path}?think=6", timeout=10)
+
+    assert answer.status_code == 504 and int(answer.headers["Retry-After"]) > 0
+    assert within_s <= time.monotonic() - began < within_s + 1.5
+    if path.startswith("/api/"):
+        assert (answer.json()["code"], answer.json()["status"]) == ("unavailable", 504)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/directory/imports"),
+        ("POST", "/console/imports/"),
+        ("POST", "/api/v1/giving/reconciliations"),
+        ("POST", "/console/reconciliation/run"),
+        ("POST", "/api/v1/giving/donation-exports"),
+        ("GET", "/console/gifts/export.csv"),
+        ("GET", "/console/imports/0190/refused.csv"),
+    ],
+)
+def test_long_work_is_waited_for(hasty: Gateway, method: str, path: str) -> None:
+    answer = httpx.request(
+        method, f"{hasty.url}{path}?think=4", headers={"Authorization": "Bearer x"}, timeout=10
+    )
+
+    assert answer.status_code in {200, 204}
+
+
+def test_what_has_begun_to_answer_takes_its_time(hasty: Gateway) -> None:
+    assert "data: 1" in httpx.get(f"{hasty.url}/live/stream").text
 
 
 def drip(port: int, path: str) -> socket.socket:

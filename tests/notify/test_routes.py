@@ -19,9 +19,9 @@ from services.notify import (
     templates,
     timelines,
 )
+from services.notify.answers import NEVER, SENT, Outcome
 from services.notify.app import create_app
 from services.notify.connectors import Missed
-from services.notify.mailer import NEVER, SENT, Outcome
 from services.notify.models import Delivery, Email, Subscription, TimelineEntry, Transaction
 from services.notify.models.delivery import GIVE_UP
 from shared.clock import now

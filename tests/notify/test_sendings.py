@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from services.notify import accounts, gifts, mailer, recipients, schedule, sendings
+from services.notify import accounts, answers, gifts, mailer, recipients, schedule, sendings
 from services.notify.mailer import Mailer
 from services.notify.models import Email, TimelineEntry, Transaction
 from shared.db import uuid7
@@ -77,7 +77,8 @@ def test_a_sent_email_is_a_line_in_the_story(smtp, line, settings):
         ("421 4.3.2 going down", timedelta(seconds=2)),
         ("432 4.7.12 not now", timedelta(minutes=1)),
         ("450 4.2.0 grey listed", timedelta(minutes=1)),
-        ("451 4.3.0 try again", timedelta(minutes=1)),
+        ("451 4.3.0 try again", timedelta(seconds=2)),
+        ("451 try again", timedelta(minutes=1)),
         ("452 4.2.2 quota", timedelta(minutes=1)),
         (CUT, timedelta(seconds=2)),
     ],
@@ -213,7 +214,7 @@ def test_a_process_that_wakes_after_another_took_over_writes_nothing(smtp, line,
 
     with Transaction() as session:
         late = sendings.conclude(
-            session, slow.id, attempt=slow.attempts, outcome=mailer.judge(550, b"no"), at=NOW
+            session, slow.id, attempt=slow.attempts, outcome=answers.judge(answers.RCPT, 550, b"no"), at=NOW
         )
 
     assert late is None and _emails()["claire@example.org"].status == "sent"
@@ -229,7 +230,7 @@ def _late_word(settings, by_attempt):
     assert (second.id, second.attempts) == (slow.id, slow.attempts + 1)
 
     with Transaction() as session:
-        attempt, no = by_attempt(slow, second), mailer.judge(550, b"no")
+        attempt, no = by_attempt(slow, second), answers.judge(answers.RCPT, 550, b"no")
         sendings.conclude(session, slow.id, attempt=attempt, outcome=no, at=NOW + timedelta(seconds=92))
     return _emails()["claire@example.org"]
 

@@ -35,12 +35,22 @@ def test_while_the_mail_server_is_down_the_oldest_email_waits_since_it_was_queue
     assert _oldest()["emails"] == NOW - timedelta(minutes=30)
 
 
-@pytest.mark.parametrize("status, code", [("queued", 451), ("failed", 550), ("unsure", None)])
-def test_what_one_mailbox_or_staff_hold_up_is_not_the_mail_servers_trouble(settings, status, code):
+@pytest.mark.parametrize("answer", ["452 4.3.1 Insufficient system storage", "530 5.7.0 sign in", "550 no"])
+def test_behind_a_mail_server_that_answers_and_takes_nothing_emails_wait(smtp, settings, answer):
+    smtp.sender = answer
+    _settle(settings)
+
+    schedule.send_next(Mailer(smtp.url), clock=lambda: NOW)
+
+    assert _oldest()["emails"] == NOW
+
+
+@pytest.mark.parametrize("status, trouble", [("queued", "mailbox"), ("failed", None), ("unsure", None)])
+def test_what_one_mailbox_or_staff_hold_up_is_not_the_mail_servers_trouble(settings, status, trouble):
     _settle(settings)
     with Transaction() as session:
-        became = {"s": status, "c": code, "at": NOW if status == "failed" else None}
-        session.execute(text("update emails set status = :s, answer_code = :c, given_up_at = :at"), became)
+        became = {"s": status, "t": trouble, "at": NOW if status == "failed" else None}
+        session.execute(text("update emails set status = :s, trouble = :t, given_up_at = :at"), became)
 
     assert _oldest()["emails"] is None
 

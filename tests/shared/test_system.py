@@ -162,6 +162,21 @@ def test_what_waits_for_long_is_a_warning_and_the_service_stays_ready(
     assert [each["what"] for each in shown["waits"] if each["since"]] == ["emails"]
 
 
+def test_many_refused_in_a_few_hours_are_a_warning_and_a_figure(client: FlaskClient, small: Flask) -> None:
+    beat()
+    refused = {"emails": 9}
+    small.extensions[current.EXTENSION].refused = lambda session, at: refused
+    assert client.get("/readyz").get_json()["warnings"] == []
+
+    refused["emails"] = 10
+
+    told = ["10 emails refused in the last hours"]
+    shown = client.get(f"{BASE}/system", headers=read()).get_json()
+    assert client.get("/readyz").get_json()["warnings"] == told
+    assert metric(client, 'amicale_refused{what="emails"}') == 10
+    assert (shown["warnings"], shown["refused"]) == (told, [{"what": "emails", "count": 10}])
+
+
 def test_letters_are_listed_by_pages_and_shown_with_masked_persons(client: FlaskClient) -> None:
     made = [bury(f"k{number}") for number in range(5)]
 
@@ -260,7 +275,7 @@ def test_a_path_tells_what_was_said_heard_and_set_aside_in_order(client: FlaskCl
     )
     bury(correlation_id=origin)
 
-    def own(_: Any, correlation_id: UUID) -> list[Step]:
+    def own(_: Any, correlation_id: UUID, may: Any) -> list[Step]:
         assert correlation_id == origin
         words = {"fr": "Webhook reçu", "en": "Webhook received"}
         return [Step(datetime(2020, 1, 1, tzinfo=UTC), "webhook_received", words)]

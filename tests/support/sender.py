@@ -9,7 +9,8 @@ import threading
 from datetime import timedelta
 
 from services.notify import schedule, sendings
-from services.notify.mailer import SENT, Mailer, Outcome
+from services.notify.answers import SENT, Outcome
+from services.notify.mailer import Mailer
 from services.notify.models import Transaction, database
 from services.notify.models import email as email_model
 from services.notify.settings import current, use

@@ -22,6 +22,8 @@ class Scripted:
         self.rcpt: dict[str, list[str]] = {}
         self.data: dict[str, list[str]] = {}
         self.greeting: list[str] = []
+        self.sender = ""
+        """What MAIL FROM is answered, whoever the letter is for; taken when empty."""
         self.drip_s = 0.0
         self.tried: list[str] = []
         self.taken: list[EmailMessage] = []
@@ -85,6 +87,13 @@ class Protocol(SMTP):
                 await asyncio.sleep(self.script.drip_s)
             return
         await super().push(text)
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if not self.script.sender:
+            envelope.mail_from = address
+        return self.script.sender or "250 OK"
 
     async def handle_RCPT(  # noqa: N802
         self, server: Any, session: Session, envelope: Envelope, address: str, options: list[str]

@@ -26,6 +26,7 @@ class World:
         self.my_gifts = []
         self.records = []
         self.waits = {}
+        self.warnings, self.refused = {}, {}
         self.asked = []
         self.queries = []
         self.down = set()

@@ -12,6 +12,7 @@ def show_system(self, world, query, body, name):
         "service": name, "ready": True, "reasons": [], "outbox": {"unpublished": 0, "oldest_age_s": 0},
         "lag": 0, "dead_letters": 0, "held": 0, "worker_seen_at": datetime.now(UTC).isoformat(),
         "workers": [], "jobs": [], "waits": world.waits.get(name, []), "at": datetime.now(UTC).isoformat(),
+        "warnings": world.warnings.get(name, []), "refused": world.refused.get(name, []),
     }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from services.notify.models.base import Base, Transaction, database
 from services.notify.models.crm_change import CrmChange
 from services.notify.models.delivery import Delivery
-from services.notify.models.email import MAILBOX, SERVER, UNREACHED, Email, EmailCannotBeResent
+from services.notify.models.email import MAILBOX, REFUSING, SERVER, UNREACHED, Email, EmailCannotBeResent
 from services.notify.models.gift import Gift
 from services.notify.models.guest import Guest
 from services.notify.models.recipient import Recipient
@@ -15,6 +15,7 @@ __all__ = [
     "CHANGED",
     "ERASED",
     "MAILBOX",
+    "REFUSING",
     "SERVER",
     "UNREACHED",
     "Base",

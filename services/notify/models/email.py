@@ -18,14 +18,16 @@ GIVE_UP = timedelta(hours=24)
 CLAIM = timedelta(seconds=90)
 """Longer than the mailer's limit on one conversation: a claim that lapses belongs to a dead process."""
 
-UNREACHED, SERVER, MAILBOX = "unreached", "server", "mailbox"
+UNREACHED, REFUSING, SERVER, MAILBOX = "unreached", "refusing", "server", "mailbox"
 BACK_OFF_S = {
     UNREACHED: (2, 5, 10, 30),
+    REFUSING: (2, 5, 10, 30),
     SERVER: (2, 5, 15, 60, 300, 900, 1800, 3600),
     MAILBOX: (60, 300, 900, 1800, 3600, 7200),
 }
-"""By class of trouble. unreached: no connection, nothing was learned about this email. server: 421, or cut
-off on the way. mailbox: 450, 451, 452 (grey listing, quota, load), which ask for minutes."""
+"""By class of trouble. unreached: no connection, nothing was learned about this email. refusing: the server
+answers and takes nothing from us, whatever the email. server: cut off on the way, or an answer about the
+server and not about the email. mailbox: grey listing, quota, load of one mailbox, which ask for minutes."""
 
 
 class EmailCannotBeResent(Conflict):
@@ -56,6 +58,7 @@ class Email(Base):
         CheckConstraint("status <> 'failed' or given_up_at is not null", name="given_up"),
         CheckConstraint("status not in ('queued','sending') or to_address is not null", name="addressed"),
         CheckConstraint("(copy = 0) = (resend_of is null)", name="resent"),
+        CheckConstraint("trouble in ('unreached','refusing','server','mailbox')", name="trouble"),
         Index(
             "ix_emails_due",
             "priority",
@@ -63,6 +66,7 @@ class Email(Base):
             postgresql_where=text("status in ('queued','sending')"),
         ),
         Index("ix_emails_party", "party_id", "id"),
+        Index("ix_emails_refused", "given_up_at", postgresql_where=text("status = 'failed'")),
         Index("ix_emails_secrets", "secrets_until", postgresql_where=text("secrets is not null")),
     )
 
@@ -93,6 +97,8 @@ class Email(Base):
     attempts: Mapped[int] = mapped_column(server_default="0")
     answer_code: Mapped[int | None]
     reason: Mapped[str | None] = mapped_column(Text)
+    trouble: Mapped[str | None] = mapped_column(Text)
+    """Why it was put off, by class; None when it was not."""
     sent_at: Mapped[Instant | None]
     given_up_at: Mapped[Instant | None]
     asked_by: Mapped[uuid.UUID | None]
@@ -114,15 +120,16 @@ class Email(Base):
     def left(self, *, code: int, at: datetime) -> None:
         """The server took it."""
         self.status, self.sent_at, self.answer_code, self.reason = "sent", at, code, None
+        self.trouble = None
 
     def refused(self, *, code: int | None, reason: str, at: datetime) -> None:
         """Refused for good: trying again would only annoy."""
         self.status, self.given_up_at = "failed", at
-        self.answer_code, self.reason = code, reason
+        self.answer_code, self.reason, self.trouble = code, reason, None
 
     def put_off(self, *, trouble: str, code: int | None, reason: str, at: datetime) -> None:
         """Not now: again after a pause that grows by the class of trouble, for a day at most."""
-        self.answer_code, self.reason = code, reason
+        self.answer_code, self.reason, self.trouble = code, reason, trouble
         steps = BACK_OFF_S[trouble]
         due = at + timedelta(seconds=steps[min(self.attempts, len(steps)) - 1])
         if due - self.created_at < GIVE_UP:
