@@ -229,6 +229,13 @@ CUT = """() => {
   for (const e of document.querySelectorAll("body *")) {
     if (!shown(e)) continue
     const box = e.getBoundingClientRect(), lines = written(e)
+    if (Math.min(box.left, ...lines.map(line => line.left)) < -.5) found.push(`off the left: ${named(e)}`)
+    if (e.placeholder) {
+      const context = document.createElement("canvas").getContext("2d"), style = getComputedStyle(e)
+      context.font = style.font
+      const room = e.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)
+      if (context.measureText(e.placeholder).width > room) found.push(`placeholder cut: ${e.placeholder}`)
+    }
     if (e.matches("a, button, summary") && box.width < 1) found.push(`no width: ${named(e)}`)
     if (e.matches(".raised, .amount, .amounts span") && lines.length > 1) found.push(`broken: ${named(e)}`)
     if (e.matches(".wall .who") && box.width < 64) found.push(`letter by letter: ${named(e)}`)
@@ -255,6 +262,17 @@ def test_a_phone_at_200_percent_never_scrolls_sideways_nor_cuts(site, visit, lan
     seen = visit(site.url, Look(180, "light", language), session=session).open(path)
 
     seen.check(path)
+    assert seen.page.evaluate(CUT) == []
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("width", [180, 240])
+def test_nor_does_the_menu_of_who_is_signed_in(site, visit, language, width):
+    session = site.world.sign_in(PERSON | {"locale": language})
+    seen = visit(site.url, Look(180, "light", language), session=session)
+    seen.page.set_viewport_size({"width": width, "height": 390})
+    seen.open("/").page.click("details.me summary")
+
     assert seen.page.evaluate(CUT) == []
 
 

@@ -214,7 +214,7 @@ def test_what_went_back_is_subtracted_and_the_reason_stands_before_its_note(offi
 
     page = html.unescape(officer.get(f"/console/gifts/{world.records[0]['id']}").text)
 
-    assert "Remboursé − 120,00 €" in words(officer.get(f"/console/gifts/{world.records[0]['id']}"))
+    assert "Remboursé −120,00 €" in words(officer.get(f"/console/gifts/{world.records[0]['id']}"))
     assert re.search("Erreur[\u00a0\u202f]: Deux fois", page)
 
 

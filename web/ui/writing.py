@@ -57,8 +57,9 @@ def money(minor: int, currency: str = "EUR") -> str:
 
 
 def exact_money(minor: int, currency: str = "EUR") -> str:
-    """An amount with its cents, as ledgers and receipts write it: 120,00 €."""
-    return format_currency(Decimal(minor).scaleb(-CURRENCIES[currency]), currency, locale=language())
+    """An amount with its cents, as ledgers and receipts write it: 120,00 €, and −1,42 € with a true minus."""
+    written = format_currency(Decimal(minor).scaleb(-CURRENCIES[currency]), currency, locale=language())
+    return written.replace("-", "−")
 
 
 def number(value: int | float | Decimal) -> str:
