@@ -14,19 +14,23 @@ LENGTH_MAX = 100
 _APART = 4
 """A letter may arrive in so many parts (a Vietnamese vowel, its two marks) that are one once composed."""
 
-_FORBIDDEN = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffd\ufffe\uffff]"
-)
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+"""Kinds of characters that move, hide or turn what stands beside them, and are not seen themselves."""
+_BROKEN = frozenset("\ufffd\ufffe\uffff")
+"""What is left of a character that could not be read."""
 _SHOWS_NOTHING = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Fillers that Unicode counts among letters or signs."""
 
 _JOINS_LETTERS = frozenset("\u200c\u200d")
 """The joiners that Persian and many scripts of India write with."""
-_BETWEEN = dict.fromkeys("-\u2010\u2011\u058a\u05be", "-") | dict.fromkeys(
-    "'\u2018\u2019\u05f3\u05f4\u00b7\u30fb\u0f0b", "'"
+_BETWEEN = dict.fromkeys("-\u2010\u2011\u2013\u058a\u05be", "-") | dict.fromkeys(
+    "'`\u00b4\u2018\u2019\u05f3\u05f4\u00b7\u30fb\u0f0b", "'"
 )
-"""Hyphens (Latin, Armenian, Hebrew); then apostrophes, the Hebrew geresh, and middle dots (Catalan, Japanese,
-Tibetan). The apostrophes of Hawaii and Ukraine (U+02BB, U+02BC) are letters already."""
+"""Hyphens (Latin, Armenian, Hebrew) and the dash typed for one; then apostrophes and the accents typed for
+them, the Hebrew geresh, and middle dots (Catalan, Japanese, Tibetan). The apostrophes of Hawaii and Ukraine
+(U+02BB, U+02BC) are letters already."""
+_LOOKS_LIKE_STOPS = frozenset(map(chr, range(0xA4F8, 0xA4FE)))
+"""Letters of Lisu that look like full stops and commas."""
 _MARKS_MOST = 8
 
 _NAME = re.compile(
@@ -61,7 +65,9 @@ class Name(fields.String):
         if is_too_long(text, most=self.most):
             raise ValidationError(f"Length must be between 1 and {self.most}.")
         if not is_line(text):
-            raise ValidationError("Control characters are not part of a name, nor is nothing but spaces.")
+            raise ValidationError(
+                "Control characters and invisible signs are not part of a name, nor is nothing but spaces."
+            )
         return tidy(text)
 
 
@@ -96,7 +102,14 @@ def folded(text: str) -> str:
 
 def is_line(text: str) -> bool:
     """Whether `text` shows something and nothing in it moves, hides or turns the rest."""
-    return not _FORBIDDEN.search(text) and any(map(_shows, text))
+    return not any(map(_hides, text)) and any(map(_shows, text))
+
+
+def _hides(letter: str) -> bool:
+    """The joiners are taken: without them, words of Persian and of many scripts of India read otherwise."""
+    if letter in _JOINS_LETTERS:
+        return False
+    return letter in _BROKEN or unicodedata.category(letter) in _UNSEEN
 
 
 def _shows(letter: str) -> bool:
@@ -115,12 +128,15 @@ def is_name(text: str) -> bool:
 
 
 def _kind(letter: str) -> str:
-    """U for a capital, l for another letter, m for a mark, z for a joiner, a sign for itself; else x."""
+    """U for a capital, l for another letter, m for a mark, z for a joiner, a sign for itself; else x.
+
+    A capital that a program may read as two letters (Ǆ) is no initial, so it counts as another letter.
+    """
     if letter in _JOINS_LETTERS:
         return "z"
     category = unicodedata.category(letter)
-    if category[0] == "L" and letter not in _SHOWS_NOTHING:
-        return "U" if category in ("Lu", "Lt") else "l"
+    if category[0] == "L" and letter not in _SHOWS_NOTHING | _LOOKS_LIKE_STOPS:
+        return "U" if category in ("Lu", "Lt") and len(unicodedata.normalize("NFKC", letter)) == 1 else "l"
     if category[0] == "M":
         return "m"
     return letter if letter in " .,&" else _BETWEEN.get(letter, "x")

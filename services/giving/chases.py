@@ -3,29 +3,35 @@
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import inspect
 
-from services.giving.models import Checkout, Refund
-from shared.errors import DomainError
+from services.giving.models import Checkout, Refund, Settlement
+from shared.db import is_ill
 from shared.payments import gateway
 from shared.telemetry import log
 
-Waiting = TypeVar("Waiting", Checkout, Refund)
+Waiting = TypeVar("Waiting", Checkout, Refund, Settlement)
 
 
-def each(waiting: Iterable[Waiting], ends: Callable[[Waiting], bool]) -> int:
-    """How many ended. One that raises keeps its place and stops nobody else.
+def each(waiting: Iterable[Waiting], ends: Callable[[Waiting], bool]) -> tuple[int, list[Exception]]:
+    """How many ended, and what the others raised. One that raises keeps its place and stops nobody else.
 
     An account whose provider does not answer is asked no more this time: each try may take half a minute.
+    Only an illness of the database, which none of them would survive, is raised at once.
     """
-    ended, silent = 0, set[str]()
+    ended, failed, silent = 0, list[Exception](), set[str]()
     for one in waiting:
         if one.account in silent:
             continue
         try:
             ended += ends(one)
-        except gateway.ProviderUnavailable:
-            silent.add(one.account)
-        except (DomainError, IntegrityError) as error:
-            log.error("chase fails", of=one.__tablename__, id=str(one.id), error=type(error).__name__)
-    return ended
+        except Exception as error:
+            if is_ill(error):
+                raise
+            failed.append(error)
+            if isinstance(error, gateway.ProviderUnavailable):
+                silent.add(one.account)
+            else:
+                of, (id,) = one.__tablename__, inspect(one).identity
+                log.error("chase fails", of=of, id=str(id), error=type(error).__name__)
+    return ended, failed

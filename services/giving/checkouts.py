@@ -180,7 +180,7 @@ def chase(*, at: datetime) -> int:
     """Ask the provider about overdue checkouts; how many ended. A page never opened, or gone, has expired."""
     with Transaction() as session:
         late = overdue(session, at=at)
-    return chases.each(late, partial(_ended, at=at))
+    return chases.each(late, partial(_ended, at=at))[0]
 
 
 def _ended(checkout: Checkout, *, at: datetime) -> bool:

@@ -8,14 +8,13 @@ from uuid import UUID
 
 from sqlalchemy import Select, bindparam, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import HasCTE
 
 from services.giving import checkouts, findings, gifts, refund_outcomes, settlements
 from services.giving.models import ProviderEvent, Refund, Settlement
 from services.giving.told_events import EventUnreadable, Told
-from shared.errors import DomainError
+from shared.db import is_ill
 from shared.payments.records import Refund as ProviderRefund
 from shared.telemetry import log
 
@@ -225,11 +224,13 @@ def retry_parked(session: Session, *, at: datetime, most: int = 20) -> int:
 
 
 def _retry(session: Session, parked: ProviderEvent, *, at: datetime) -> bool:
-    """One that raises keeps its place and stops nobody else."""
+    """One that raises keeps its place and stops nobody else; only an illness of the database is raised."""
     try:
         with session.begin_nested():
             outcome = apply(session, Told.late(json.loads(parked.body or "{}"), account=parked.account))
-    except (DomainError, IntegrityError) as error:
+    except Exception as error:
+        if is_ill(error):
+            raise
         log.error("parked event fails", event_id=parked.event_id, error=type(error).__name__)
         outcome = "parked"
     parked.tries += 1

@@ -8,7 +8,7 @@ prints what each comparison found and ends with 1 when something waits to be loo
 import sys
 
 from services.giving.models import database
-from services.giving.reconciliations import reconcile
+from services.giving.reconciliations import reconcile_each
 from services.giving.settings import load
 
 
@@ -16,7 +16,7 @@ def main() -> int:
     """The command."""
     told = load()
     database.connect(told.database_url, pool_size=2)
-    made = [reconcile(account) for account in told.accounts.values()]
+    made = reconcile_each(told.accounts.values())
     for each in made:
         print(
             f"{each.account}: {each.events_taken} events taken, {each.movements_seen} movements seen, "

@@ -5,7 +5,9 @@ have its gift or refund, with the same sum, and each gift its movement; what has
 """
 
 import json
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +15,7 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.giving import findings, provider_events, settlements
+from services.giving import chases, findings, provider_events, settlements
 from services.giving.differences import CHARGES, Books, Difference, unmoved
 from services.giving.models import ProviderEvent, Reconciliation, Settlement, Transaction
 from services.giving.settings import current
@@ -87,7 +89,23 @@ def create(wish: dict[str, int]) -> Any:
             at=now(),
             key=current().link_key,
         )
-    return {"items": [reconcile(each, since=since, by=by) for each in current().accounts.values()]}
+    return {"items": reconcile_each(current().accounts.values(), since=since, by=by)}
+
+
+def reconcile_each(
+    accounts: Iterable[Account], *, since: datetime | None = None, by: UUID | None = None
+) -> list[Reconciliation]:
+    """Compare each account with the provider. One that fails stops no other, and is raised at the end."""
+    made, failed = list[Reconciliation](), list[Exception]()
+    for account in accounts:
+        try:
+            made.append(reconcile(account, since=since, by=by))
+        except Exception as error:
+            log.error("reconciliation fails", account=account.account, error=type(error).__name__)
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return made
 
 
 def reconcile(account: Account, *, since: datetime | None = None, by: UUID | None = None) -> Reconciliation:
@@ -150,20 +168,26 @@ def _take(account: Account, event: dict[str, Any]) -> bool:
 def _ask_details(account: str, *, at: datetime) -> None:
     """Fees and charges of settled gifts, without which movements cannot be told whose they are."""
     soon = at + timedelta(days=1)
-    while _ask([account], due_by=soon, at=at):
+    while _ask([account], due_by=soon, at=at) is not None:
         pass
 
 
 def fetch_details(accounts: list[str], *, at: datetime) -> int:
     """Ask the provider for means and fee of gifts that have none yet; how many were told."""
-    return sum(_ask(accounts, due_by=at, at=at))
+    return _ask(accounts, due_by=at, at=at) or 0
 
 
-def _ask(accounts: list[str], *, due_by: datetime, at: datetime) -> list[bool]:
-    """One batch: for each gift asked about, whether its details are there now."""
+def _ask(accounts: list[str], *, due_by: datetime, at: datetime) -> int | None:
+    """One batch: of how many gifts the details are there now; None when none was due.
+
+    A gift that the provider does not tell of stops no other, and is raised at the end.
+    """
     with Transaction() as session:
         waiting = settlements.without_details(session, accounts, at=due_by)
-    return [_detail(each, at=at) for each in waiting]
+    told, failed = chases.each(waiting, partial(_detail, at=at))
+    if failed:
+        raise failed[0]
+    return told if waiting else None
 
 
 def _detail(settlement: Settlement, *, at: datetime) -> bool:

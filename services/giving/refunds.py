@@ -181,7 +181,7 @@ def chase(*, at: datetime) -> int:
     """Carry out refunds that were interrupted, and look after those the bank has not done; how many ended."""
     with Transaction() as session:
         found = waiting(session, at=at)
-    return chases.each(found, _ends)
+    return chases.each(found, _ends)[0]
 
 
 def _ends(refund: Refund) -> bool:

@@ -38,16 +38,14 @@ def chase_checkouts(at: datetime) -> int:
 @every(HOUR)
 def reconcile(at: datetime) -> int:
     """Each account against the provider's lists."""
-    for account in current().accounts.values():
-        reconciliations.reconcile(account)
+    reconciliations.reconcile_each(current().accounts.values())
     return 0
 
 
 @every(24 * HOUR)
 def reconcile_the_week(at: datetime) -> int:
     """The same, a week back: what the provider corrected late."""
-    for account in current().accounts.values():
-        reconciliations.reconcile(account, since=at - timedelta(days=7))
+    reconciliations.reconcile_each(current().accounts.values(), since=at - timedelta(days=7))
     return 0
 
 

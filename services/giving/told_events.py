@@ -17,11 +17,12 @@ class Told:
     gift: gifts.Gift | None = None
     """The gift of the checkout that it names, when taking the event has locked it."""
 
-    def __init__(self, event: dict[str, Any], *, account: str, at: datetime) -> None:
-        self.account, self.at = account, at
+    def __init__(self, event: dict[str, Any], *, account: str, at: datetime | None) -> None:
+        self.account = account
         self.id, self.type = str(event["id"]), str(event["type"])
         self.object: dict[str, Any] = event["data"]["object"]
         self.happened_at = datetime.fromtimestamp(event["created"], UTC)
+        self.at = at or self.happened_at
 
     @classmethod
     def late(cls, event: dict[str, Any], *, account: str) -> Self:
@@ -29,7 +30,7 @@ class Told:
 
         Whoever was told of it then, before a backup was restored say, is not told again as of something new.
         """
-        return cls(event, account=account, at=datetime.fromtimestamp(event["created"], UTC))
+        return cls(event, account=account, at=None)
 
     def text(self, name: str) -> str:
         """A text of the object, or EventUnreadable."""

@@ -26,6 +26,13 @@ RESENDS_A_DAY = 3
 RESENDS_AN_HOUR = 60
 """By one of the staff: enough for a morning after an outage, too few to flood anybody."""
 
+OF_ITS_OWN = {
+    *("id", "copy", "resend_of", "to_address", "header_id", "status", "created_at", "next_attempt_at"),
+    *("attempts", "answer_code", "reason", "sent_at", "given_up_at", "asked_by"),
+}
+"""What a repeat says of its own way; everything else it has from the first, whatever that may be one day."""
+SAME = tuple(column.key for column in Email.__table__.c if column.key not in OF_ITS_OWN)
+
 routes = Blueprint("resends", __name__, url_prefix="/api/v1/notify/emails")
 
 
@@ -84,12 +91,8 @@ def resend(session: Session, email_id: UUID, *, by: UUID, at: datetime, settings
         Email.party_id == first.party_id,
     )
     number = session.execute(copies).scalar_one() + 1
-    same = (
-        "message_id template party_id correlation_id locale to_name typed subject html text facts"
-        " secrets secrets_until useful_until priority occurred_at"
-    )
     email = Email(
-        **{name: getattr(first, name) for name in same.split()},
+        **{name: getattr(first, name) for name in SAME},
         id=uuid7(),
         copy=number,
         resend_of=first.id,

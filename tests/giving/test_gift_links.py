@@ -102,3 +102,17 @@ def test_only_who_paid_is_sent_back_as_who_paid_and_a_payment_on_its_way_is_told
 
     told = school.client.get(f"{URL}/{begun['link']}").json["processing_at"]
     assert datetime.fromisoformat(told) == world.NOW
+
+
+def test_a_payment_that_was_refused_after_all_is_on_its_way_no_more(school):
+    begun = school.give(world.campaign())
+    with Transaction() as session:
+        checkout = session.query(Checkout).filter_by(donation_id=begun["id"]).one()
+        assert checkouts.wait(session, checkout.id, at=world.NOW) == "applied"
+    with Transaction() as session:
+        assert checkouts.end(session, checkout.id, "failed", at=world.NOW) == "applied"
+
+    shown = school.client.get(f"{URL}/{begun['link']}").json
+
+    assert (shown["status"], shown["processing_at"]) == ("failed", None)
+    assert datetime.fromisoformat(shown["declined_at"]) == world.NOW

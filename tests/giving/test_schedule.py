@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import text
 
 from services.giving import checkouts, drift, reconcile, refunds, schedule
-from services.giving.models import Refund, Transaction, database
+from services.giving.models import Refund, Settlement, Transaction, database
 from shared.clock import now
 from shared.db import uuid7
 from shared.jobs import jobs_of
+from shared.payments import gateway
 from tests.giving import world
 
 
@@ -75,6 +76,33 @@ def test_an_account_that_does_not_answer_stops_no_page_and_no_refund_of_another(
     assert sorted(statuses()) == ["failed", "pending", "refunded", "settled"]
 
 
+@pytest.mark.parametrize("job", [schedule.reconcile, schedule.reconcile_the_week])
+def test_an_account_that_does_not_answer_stops_no_reconciliation_of_another_and_is_told(school, job):
+    school.provider.switch(webhook_drop_percent=100)
+    begun = school.give(world.campaign("amicale"))
+    school.provider.pay(begun["checkout_url"])
+    school.silence("fondation")
+
+    with pytest.raises(gateway.ProviderUnavailable):
+        job(now())
+
+    assert statuses() == ["settled"]
+
+
+def test_a_payment_that_the_provider_refuses_stops_the_details_of_no_other_and_is_told(school):
+    bad, good = (school.given(world.campaign())["id"] for _ in range(2))
+    with school.owner() as owner:
+        bad_first = "set payment_id = 'pi_gone', retry_at = retry_at - interval '1 hour'"
+        owner.execute(f"update settlements {bad_first} where donation_id = %s", [bad])
+
+    with pytest.raises(gateway.ProviderRefused):
+        schedule.fetch_details(now() + timedelta(seconds=1))
+
+    with Transaction() as session:
+        told = {str(each.donation_id): each.detailed_at is not None for each in session.query(Settlement)}
+    assert told == {bad: False, good: True}
+
+
 def test_an_account_that_does_not_answer_is_asked_once_a_time(school, capsys):
     for _ in range(3):
         world.begin(world.campaign(), at=now() - timedelta(hours=26))
@@ -99,6 +127,17 @@ def test_a_refund_that_our_own_rows_contradict_stops_no_other(school):
     with Transaction() as session:
         ends = {str(each.donation_id): each.status for each in session.query(Refund)}
     assert ends == {bad: "requested", good: "completed"}
+
+
+def test_a_refund_whose_payment_is_not_in_the_books_stops_no_other(school):
+    bad, good = (school.given(world.campaign())["id"] for _ in range(2))
+    for donation_id, hours in ((bad, 27), (good, 26)):
+        interrupt_refund(donation_id, at=now() - timedelta(hours=hours))
+    with school.owner() as owner:
+        owner.execute("delete from settlements where donation_id = %s", [bad])
+
+    assert schedule.chase_refunds(now()) == 1
+    assert sorted(statuses()) == ["refunded", "settled"]
 
 
 def interrupt_refund(donation_id, *, at):

@@ -4,8 +4,10 @@ import json
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import permutations
 
+import psycopg
 import pytest
 from sqlalchemy import column, select, text
 
@@ -298,6 +300,32 @@ def test_a_refund_before_its_payment_waits_and_is_then_applied(giving):
     assert retry_parked() == 1
     assert world.state(gift).status == "refunded"
     assert count("provider_events where outcome = 'parked'") == 0
+
+
+def test_what_was_parked_is_dated_by_when_it_happened(giving, giving_database):
+    paid_at = world.NOW - timedelta(hours=5)
+    gift = world.begin(world.campaign(), at=paid_at - timedelta(minutes=3))
+    with psycopg.connect(giving_database.owner_url, autocommit=True) as owner:
+        owner.execute("update checkouts set id = gen_random_uuid()")
+        take(gift, gift.event() | {"created": int(paid_at.timestamp())})
+        owner.execute("update checkouts set id = %s", [gift.checkout_id])
+
+    assert retry_parked() == 1
+
+    assert world.state(gift).settled_at == paid_at
+
+
+def test_a_parked_event_that_cannot_be_read_stops_no_other(giving):
+    bad, good = (world.begin(world.campaign()) for _ in range(2))
+    take(bad, bad.event("refund.created", event_id="evt_bad"))
+    take(good, good.event("refund.created"), good.event())
+    with Transaction() as session:
+        session.execute(text("update provider_events set body = '{}' where event_id = 'evt_bad'"))
+
+    assert retry_parked() == 1
+
+    assert world.state(good).status == "refunded"
+    assert count("provider_events where outcome = 'parked' and tries = 1") == 1
 
 
 def test_an_event_that_fits_nothing_for_an_hour_is_a_finding(giving):

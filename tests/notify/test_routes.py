@@ -144,6 +144,27 @@ def test_what_was_sent_again_since_is_left_out_of_what_waits(client, staff, sett
     assert client.get(f"{API}/emails?resent=perhaps", headers=staff).status_code == 422
 
 
+def test_a_resend_says_all_that_the_first_said_and_only_its_way_is_its_own(settings):
+    first, at = _sent(settings), now()
+    way = {"attempts": 7, "answer_code": 250, "reason": "Put off", "given_up_at": NOW, "asked_by": uuid4()}
+    words = {"facts": {"of": "then"}, "secrets": {"link": "sealed"}, "secrets_until": at + timedelta(days=1)}
+    rest = {"to_name": "Claire", "priority": 2, "useful_until": at + timedelta(days=1), "typed": True}
+    with Transaction() as session:
+        session.execute(update(Email).values(way | words | rest))
+    with Transaction() as session:
+        copy_id = resends.resend(session, first.id, by=uuid4(), at=at, settings=settings).id
+    with Transaction() as session:
+        both = [session.get_one(Email, each) for each in (first.id, copy_id)]
+        columns = [column.key for column in Email.__table__.c]
+        of_first, of_copy = ({name: getattr(each, name) for name in columns} for each in both)
+
+    assert [name for name, value in of_first.items() if value is None] == ["resend_of"]
+    assert {name for name in columns if of_first[name] != of_copy[name]} == {
+        *("id", "copy", "resend_of", "header_id", "status", "created_at", "next_attempt_at", "attempts"),
+        *("answer_code", "reason", "sent_at", "given_up_at", "asked_by"),
+    }
+
+
 def test_a_resend_goes_to_the_address_known_today_unless_it_was_typed(client, staff, settings):
     person_id = uuid7()
     who = facts.contact(party_id=person_id, person_id=person_id, typed=False, card_version=1)

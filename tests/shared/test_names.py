@@ -14,6 +14,10 @@ from tests.support.marks import MARKS, soon
         "Claire",
         "Jean-Baptiste",
         "Jean\u2011Baptiste",
+        "Jean\u2013Baptiste",
+        "O`Neill",
+        "D\u00b4Aubigné",
+        "\u01c4. Petrović",
         "D’Aubigné",
         "O'Neill",
         "N’",
@@ -82,7 +86,10 @@ def test_everybody_of_the_demo_has_a_name():
         "例.中",
         "例。中",
         "ｗｗｗ．primes．com",
-        "prim\u200bes.c\u200bom",
+        "primes\ua4f8com",
+        "primes\ua4fdcom",
+        "primes.\u01f1.",
+        "primes.\u01f2. Zoé",
         "mailto:claire",
         "St.John",
         "M.Dupont",
@@ -98,10 +105,29 @@ def test_what_a_mail_program_might_make_a_link_of_is_no_name(name):
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "\u200b", "\u00a0\u200d", "\u3164", "Ann\r\nBcc: x", "\u202eeirA", "Z\u2066oé", "\x00"]
+    "text",
+    [
+        "",
+        " ",
+        "\u200b",
+        "\u00a0\u200d",
+        "\u3164",
+        "Ann\r\nBcc: x",
+        "\u202eeirA",
+        "Z\u2066oé",
+        "\x00",
+        "\ufffdo",
+    ],
 )
 def test_what_shows_nothing_or_turns_the_rest_is_no_line(text):
     assert not is_line(text)
+
+
+@pytest.mark.parametrize("sign", "\u00ad\u061c\u180e\u200b\u200e\u200f\u2060\u206f\ufeff\U000e0041")
+def test_a_sign_that_is_not_seen_is_part_of_no_line(sign):
+    assert not is_line(f"prim{sign}es")
+    with pytest.raises(ValidationError, match="invisible signs"):
+        Name().deserialize(f"prim{sign}es")
 
 
 @pytest.mark.parametrize("text", ["Zoé", "李", "نازنین\u200cزهرا", "N’", "क्\u200dष"])

@@ -133,7 +133,7 @@ def test_the_wall_is_chosen_after_paying_unticked_and_changed_at_will(browser, g
     assert answer.location.startswith(gift["address"])
     assert gift["kept"]["wall"] == {"shows_name": True, "shows_amount": False}
     assert 'name="shows_name" value="1" checked' in after
-    assert "C’est noté" in after
+    assert "C’est noté" in after and "votre promotion" not in after
     assert "C’est noté" not in browser.get(gift["address"]).text
 
 

@@ -93,9 +93,9 @@ def campaign_of(gift):
 
 def _wall_sentence(shows_name, shows_amount):
     if shows_name and shows_amount:
-        return _("Saved: the wall shows your first name, your initial, your class and your amount.")
+        return _("Saved: the wall shows your first name, your initial and your amount.")
     if shows_name:
-        return _("Saved: the wall shows your first name, your initial and your class.")
+        return _("Saved: the wall shows your first name and your initial.")
     if shows_amount:
         return _("Saved: the wall shows your amount, without your name.")
     return _("Saved: the wall shows neither your name nor your amount.")
