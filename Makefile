@@ -15,6 +15,7 @@ run: ## Start everything on this machine: make run [PORT=8080] [DATA=data] [HOST
 
 test: ## Run every test that this machine can run, in two processes: make test [ARGS="tests/giving -x"]
 	@sh deploy/environment.sh dev
+	@echo "Collecting the tests, up to a minute; then a dot is a test that passed ..."
 	@exec $(python) -m pytest -p tests.support.summary -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: ## Check style, types and who imports whom

@@ -64,6 +64,11 @@ stamp=.venv/.holds-$1
 wanted=$(cksum <"$lock")
 
 if [ -x .venv/bin/python ] && modern .venv/bin/python; then
+    if [ -n "${PYTHON:-}" ] && [ "$(version "$PYTHON")" != "$(version .venv/bin/python)" ]; then
+        find_python
+        fail ".venv holds Python $(version .venv/bin/python), and PYTHON=$PYTHON is $(version "$PYTHON"):" \
+            "run make clean first, which keeps your data, to change it."
+    fi
     [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && exit 0
 else
     rm -rf .venv

@@ -39,7 +39,9 @@ proxy_protocol = False
 
 
 DRAINED_BYTES = 64 * 1024
-"""How much of a body that the application left unread gunicorn reads away after the answer."""
+"""From here on, gunicorn does not read away a body that the application left unread."""
+HELD_BYTES = 1_000_000
+"""Up to here the gateway has read a body whole before it sends it on (deploy/gateway/Caddyfile)."""
 
 
 def pre_request(worker, req):
@@ -48,9 +50,22 @@ def pre_request(worker, req):
     Else, when the body was refused unread, the connection is closed after an answer that promised to keep it;
     the gateway has sent the next person's request on it by then, and that one is lost.
     """
-    told = dict(req.headers)
-    if "TRANSFER-ENCODING" in told or int(told.get("CONTENT-LENGTH") or 0) > DRAINED_BYTES:
+    length = _length(req)
+    if length is None or length >= DRAINED_BYTES:
         req.must_close = True
+
+
+def post_request(worker, req, environ, resp):
+    """A body that the gateway holds whole is read to its end: cut off, its sender may lose the answer."""
+    length = _length(req)
+    if length is not None and DRAINED_BYTES <= length <= HELD_BYTES:
+        req.body.read(HELD_BYTES)
+
+
+def _length(req):
+    """Bytes of the body; None when it does not say."""
+    told = dict(req.headers)
+    return None if "TRANSFER-ENCODING" in told else int(told.get("CONTENT-LENGTH") or 0)
 
 
 def post_fork(server, worker):

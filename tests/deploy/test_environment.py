@@ -61,3 +61,17 @@ def test_an_interrupt_ends_all_of_it_with_one_sentence(started, tmp_path):
     assert run.returncode == 130
     assert said.splitlines()[1:] == ["", "Stopped. Run the same command again to go on."]
     assert not (tmp_path / "ended").exists()
+
+
+def test_another_python_than_the_one_in_place_is_said_not_ignored(started, tmp_path):
+    told = '#!/bin/sh\ncase "$2" in *exit*) exit 0 ;; *) echo %s ;; esac\n'
+    placed = tmp_path / ".venv/bin/python"
+    placed.parent.mkdir(parents=True)
+    placed.write_text(told % "3.11.7")
+    placed.chmod(0o755)
+
+    run = started(told % "3.13.1")
+
+    assert ".venv holds Python 3.11.7, and PYTHON=" in run.communicate(timeout=20)[1]
+    assert run.returncode == 1
+    assert placed.exists()

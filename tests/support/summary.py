@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from pytest import ExitCode
@@ -30,6 +31,9 @@ class LastLines:
             return
         for line in lines(reporter.stats, self.status, time.monotonic() - started):
             reporter.write_line(line)
+        if self.status == ExitCode.NO_TESTS_COLLECTED:
+            for missing in (each for each in config.args if not Path(each.split("::")[0]).exists()):
+                reporter.write_line(f"There is no {missing}.")
 
 
 def lines(stats: dict[str, list[pytest.TestReport]], status: int | None, seconds: float) -> list[str]:
