@@ -1,10 +1,13 @@
 """Told events: one event of the provider, read field by field as its handlers need it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
 from services.giving import gifts
+
+SOON = timedelta(minutes=10)
+"""What is heard within this is news; what comes later, sent again by hand after a restore say, is not."""
 
 
 class EventUnreadable(ValueError):
@@ -23,6 +26,12 @@ class Told:
         self.object: dict[str, Any] = event["data"]["object"]
         self.happened_at = datetime.fromtimestamp(event["created"], UTC)
         self.at = at or self.happened_at
+
+    @classmethod
+    def heard(cls, event: dict[str, Any], *, account: str, at: datetime) -> Self:
+        """An event as the provider posts it: dated by now, or as `late` when it comes late."""
+        told = cls(event, account=account, at=at)
+        return told if at - told.happened_at <= SOON else cls.late(event, account=account)
 
     @classmethod
     def late(cls, event: dict[str, Any], *, account: str) -> Self:

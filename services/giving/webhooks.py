@@ -42,7 +42,7 @@ def receive(account: str) -> Any:
     except webhook.BadWebhook as refusal:
         log.warning("webhook refused", account=account, reason=refusal.reason)
         raise
-    told = Told(event, account=account, at=now())
+    told = Told.heard(event, account=account, at=now())
     with Transaction() as session:
         outcome = provider_events.take(session, told, body=raw.decode(), received_at=received_at)
         gift = provider_events.gift_of(session, told)

@@ -15,6 +15,7 @@ from services.giving import findings, provider_events
 from services.giving.drift import drift_check
 from services.giving.models import Finding, ProviderEvent, Transaction
 from services.giving.told_events import Told
+from shared.clock import now
 from tests.giving import world
 from tests.giving.conftest import WEBHOOK_SECRET
 from tests.support.scale import sized
@@ -353,3 +354,15 @@ def test_raw_bodies_are_forgotten_after_thirty_days_and_ids_are_not(giving):
     assert count("provider_events where body is not null") == 0
     assert count("provider_events where outcome = 'parked'") == 0
     assert count("provider_events where event_id is not null") == 2
+
+
+@pytest.mark.parametrize(("minutes", "is_news"), [(1, True), (30, False)])
+def test_a_webhook_that_comes_late_is_dated_by_its_payment(app, minutes, is_news):
+    """Sent again by hand after a restore, say: whoever gave was thanked then."""
+    gift, paid_at = world.begin(world.campaign()), now() - timedelta(minutes=minutes)
+    event = gift.event() | {"created": int(paid_at.timestamp())}
+
+    assert post(app, event).status_code == 200
+
+    assert (world.state(gift).settled_at > now() - timedelta(seconds=30)) is is_news
+    assert is_news or world.state(gift).settled_at == paid_at.replace(microsecond=0)
