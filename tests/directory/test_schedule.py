@@ -16,8 +16,8 @@ from services.directory.models import Import, Person, SignInSession, Transaction
 from shared.jobs import jobs_of
 from shared.worker import cards_of
 from tests.directory.conftest import NOW, said
+from tests.directory.doors import a_person, an_account, sign_in
 from tests.directory.test_imports import ROW, check
-from tests.directory.test_sign_in import a_person, an_account, sign_in
 
 WORKER = """
 from sqlalchemy import select
