@@ -75,6 +75,9 @@ CONSUMER = CLIENT | {
     # How long a group waits for a member that was killed while it joined.
     "max_poll_interval_ms": 30_000,
     "fetch_max_wait_ms": 50,
+    # A member that joins a broker just started may be given nothing, for want of what its topics are; it asks
+    # anew, and joins again, when it hears of them.
+    "metadata_max_age_ms": 10_000,
     "allow_auto_create_topics": False,
     "metrics_enabled": False,
 }

@@ -91,7 +91,7 @@ class Relay:
             rows = connection.execute(_READ, {"most": BATCH}).all()
             if rows:
                 self._send(rows)
-                connection.execute(_MARK, {"positions": [row.position for row in rows]})
+                connection.execute(_MARK, marking(rows))
         self.state.update(trouble=None, trouble_since=None, published=self.state["published"] + len(rows))
         PUBLISHED.inc(len(rows))
         return len(rows)
@@ -190,6 +190,11 @@ class Relay:
             log.warning("relay in doubt", reason=told)
 
 
+def marking(rows: Sequence[Any]) -> dict[str, Any]:
+    """The parameters of _MARK for a batch that was read together."""
+    return {"positions": [row.position for row in rows], "at": rows[-1].taken_at}
+
+
 def value_of(row: Any) -> bytes | None:
     """The record's value: the public part with the personal part joined to it; None is a tombstone."""
     value = joined(row.payload, row.contact)
@@ -213,12 +218,13 @@ def _headers(row: Any) -> list[tuple[str, bytes]]:
 _ANY = text("select exists (select 1 from outbox where published_at is null)")
 _LOCK = text("select pg_try_advisory_xact_lock(hashtext('amicale.relay'))")
 _READ = text("""
-    select position, topic, key, headers, payload, contact from outbox
+    select position, topic, key, headers, payload, contact, clock_timestamp() as taken_at from outbox
     where published_at is null order by position limit :most
 """)
+# Published when it was handed to the broker: it may have been heard by the time that it is marked.
 # Positions are named one by one: a range would mark rows that became visible after the read.
 _MARK = text("""
-    update outbox set published_at = clock_timestamp()
+    update outbox set published_at = :at
     where position = any(cast(:positions as bigint[])) and published_at is null
 """)
 _CLUSTER = text("select cluster_id from relay_state")

@@ -28,7 +28,7 @@ RESENDS_AN_HOUR = 60
 
 OF_ITS_OWN = {
     *("id", "copy", "resend_of", "to_address", "header_id", "status", "created_at", "next_attempt_at"),
-    *("attempts", "answer_code", "reason", "sent_at", "given_up_at", "asked_by"),
+    *("attempts", "answer_code", "reason", "trouble", "sent_at", "given_up_at", "asked_by"),
 }
 """What a repeat says of its own way; everything else it has from the first, whatever that may be one day."""
 SAME = tuple(column.key for column in Email.__table__.c if column.key not in OF_ITS_OWN)

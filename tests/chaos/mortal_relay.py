@@ -35,7 +35,7 @@ class MarksFirst(MortalRelay):
 
     def _send(self, rows: Sequence[Any]) -> None:
         with self.engine.begin() as connection:
-            connection.execute(relay._MARK, {"positions": [row.position for row in rows]})
+            connection.execute(relay._MARK, relay.marking(rows))
         super()._send(rows)
 
 

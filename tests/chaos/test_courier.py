@@ -214,12 +214,12 @@ class SkipsLocked(Relay):
             time.sleep(random.uniform(0, 0.02))
             if rows:
                 self._send(rows)
-                connection.execute(relay_module._MARK, {"positions": [row.position for row in rows]})
+                connection.execute(relay_module._MARK, relay_module.marking(rows))
         return len(rows)
 
 
 _SKIP_LOCKED = text("""
-    select position, topic, key, headers, payload, contact from outbox
+    select position, topic, key, headers, payload, contact, clock_timestamp() as taken_at from outbox
     where published_at is null order by position limit 5 for update skip locked
 """)
 

@@ -146,7 +146,8 @@ def test_what_was_sent_again_since_is_left_out_of_what_waits(client, staff, sett
 
 def test_a_resend_says_all_that_the_first_said_and_only_its_way_is_its_own(settings):
     first, at = _sent(settings), now()
-    way = {"attempts": 7, "answer_code": 250, "reason": "Put off", "given_up_at": NOW, "asked_by": uuid4()}
+    way = {"attempts": 7, "answer_code": 250, "reason": "Put off", "trouble": "mailbox"}
+    way |= {"given_up_at": NOW, "asked_by": uuid4()}
     words = {"facts": {"of": "then"}, "secrets": {"link": "sealed"}, "secrets_until": at + timedelta(days=1)}
     rest = {"to_name": "Claire", "priority": 2, "useful_until": at + timedelta(days=1), "typed": True}
     with Transaction() as session:
@@ -161,7 +162,7 @@ def test_a_resend_says_all_that_the_first_said_and_only_its_way_is_its_own(setti
     assert [name for name, value in of_first.items() if value is None] == ["resend_of"]
     assert {name for name in columns if of_first[name] != of_copy[name]} == {
         *("id", "copy", "resend_of", "header_id", "status", "created_at", "next_attempt_at", "attempts"),
-        *("answer_code", "reason", "sent_at", "given_up_at", "asked_by"),
+        *("answer_code", "reason", "trouble", "sent_at", "given_up_at", "asked_by"),
     }
 
 
