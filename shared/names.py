@@ -100,6 +100,14 @@ def folded(text: str) -> str:
     return tidy(text).casefold()
 
 
+def same_wish(wish: dict[str, Any]) -> dict[str, Any]:
+    """What makes two wishes for a gift the same, in the portal's key and in giving's comparison: all but the
+    language of the page, and the capitals and spaces of who gives. The gift keeps what was typed first.
+    """
+    who = {name: folded(wish[name]) for name in ("given_name", "family_name", "email") if name in wish}
+    return {name: value for name, value in wish.items() if name != "locale"} | who
+
+
 def is_line(text: str) -> bool:
     """Whether `text` shows something and nothing in it moves, hides or turns the rest."""
     return not any(map(_hides, text)) and any(map(_shows, text))

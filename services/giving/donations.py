@@ -25,7 +25,7 @@ from shared.errors import NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey
 from shared.limits import limit, network
 from shared.money import Minor
-from shared.names import PersonName, folded
+from shared.names import PersonName, same_wish
 from shared.once import once
 
 routes = Blueprint("donations", __name__, url_prefix="/api/v1/giving/donations")
@@ -84,14 +84,6 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
     with Transaction() as session:
         kept = checkouts.keep_page(session, checkout, page) if checkout else None
         return begun(session.get_one(Donation, donation.id), kept)
-
-
-def same_wish(wish: dict[str, Any]) -> dict[str, Any]:
-    """What a repeat must have in common with the first: the language of its page, and the capitals and spaces
-    of who gives, may differ. The gift keeps what was typed first.
-    """
-    who = {name: folded(wish[name]) for name in ("given_name", "family_name", "email") if name in wish}
-    return {name: value for name, value in wish.items() if name != "locale"} | who
 
 
 def slow_down(who: Caller, wish: dict[str, Any]) -> None:

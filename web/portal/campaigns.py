@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from shared import telemetry
 from shared.i18n import LOCALES
-from shared.names import LENGTH_MAX, folded, is_line, is_name, is_too_long, tidy
+from shared.names import LENGTH_MAX, is_line, is_name, is_too_long, same_wish, tidy
 from web import clients, guard
 from web.languages import language
 from web.portal import kept_gifts
@@ -191,14 +191,6 @@ def read_wish(form, campaign):
         "locale": language(),
     }
     return wish if visitor().person else wish | read_identity(form)
-
-
-def same_wish(wish):
-    """What makes two wishes of one form the same gift, as giving compares them: not the language of the page,
-    nor the capitals and spaces of who gives.
-    """
-    who = {name: folded(wish[name]) for name in ("given_name", "family_name", "email") if name in wish}
-    return {name: value for name, value in wish.items() if name != "locale"} | who
 
 
 def read_amount(form, campaign):
