@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from services.notify.models import database
+from services.notify import gifts
+from services.notify.mailer import Mailer
+from services.notify.models import Transaction, database
 from services.notify.settings import NotifySettings, use
+from tests.support import facts
 from tests.support.postgres import Server, ServiceDatabase, service_database
 from tests.support.smtp import Scripted
 
@@ -36,6 +39,14 @@ def smtp() -> Iterator[Scripted]:
 
 
 @pytest.fixture
+def line(smtp: Scripted, settings: NotifySettings) -> Iterator[Mailer]:
+    """A mailer that talks to the scripted server."""
+    by = Mailer(smtp.url)
+    yield by
+    by.hang_up()
+
+
+@pytest.fixture
 def settings(notify_database: ServiceDatabase) -> NotifySettings:
     """Settings of a process of notify."""
     return told(notify_database.app_url)
@@ -57,3 +68,12 @@ def told(database_url: str, **values: Any) -> NotifySettings:
             **values,
         }
     )
+
+
+def queued_for(settings: NotifySettings, *addresses: str) -> None:
+    """Thanks for a gift wait to be sent to each of these."""
+    with Transaction() as session:
+        for address in addresses:
+            gifts.settled(
+                session, facts.settled(facts.contact(email=address)), settings=settings, at=facts.NOW
+            )

@@ -6,26 +6,12 @@ import pytest
 import structlog.testing
 from sqlalchemy import select
 
-from services.notify import gifts, schedule
+from services.notify import schedule
 from services.notify.answers import DATA, MAIL, RCPT, judge
 from services.notify.mailer import Mailer
 from services.notify.models import Email, Transaction
-from tests.support import facts
+from tests.notify.conftest import queued_for
 from tests.support.facts import NOW
-
-
-@pytest.fixture
-def line(smtp):
-    """A mailer that talks to the scripted server."""
-    by = Mailer(smtp.url)
-    yield by
-    by.hang_up()
-
-
-def _queue(settings, *addresses):
-    with Transaction() as session:
-        for address in addresses:
-            gifts.settled(session, facts.settled(facts.contact(email=address)), settings=settings, at=NOW)
 
 
 def _emails():
@@ -45,7 +31,7 @@ def _emails():
 )
 def test_an_answer_to_mail_from_puts_off_every_email_as_a_server_that_is_away(smtp, line, settings, answer):
     smtp.sender = answer
-    _queue(settings, "claire@example.org", "paul@example.org")
+    queued_for(settings, "claire@example.org", "paul@example.org")
 
     assert schedule.send_next(line, clock=lambda: NOW) == 1 and line.rests()
     assert schedule.send_next(line, clock=lambda: NOW) == 0
@@ -95,7 +81,7 @@ def test_no_word_of_the_server_passes_for_a_code():
 
 
 def test_the_log_says_in_a_word_why_an_email_goes_later(smtp, line, settings):
-    _queue(settings, "claire@example.org")
+    queued_for(settings, "claire@example.org")
     smtp.rcpt["claire@example.org"] = ["450 4.2.0 <claire@example.org> grey listed"]
 
     with structlog.testing.capture_logs() as told:

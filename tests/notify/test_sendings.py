@@ -12,24 +12,10 @@ from services.notify.models import Email, TimelineEntry, Transaction
 from shared.db import uuid7
 from shared.messages import SignInLinkIssued, seal
 from shared.settings import SettingsMissing
-from tests.notify.conftest import told
+from tests.notify.conftest import queued_for, told
 from tests.support import facts
 from tests.support.facts import NOW
 from tests.support.smtp import CUT, Scripted
-
-
-@pytest.fixture
-def line(smtp, settings):
-    """A mailer that talks to the scripted server."""
-    by = Mailer(smtp.url)
-    yield by
-    by.hang_up()
-
-
-def _queue(settings, *addresses):
-    with Transaction() as session:
-        for address in addresses:
-            gifts.settled(session, facts.settled(facts.contact(email=address)), settings=settings, at=NOW)
 
 
 def _drain(line, at=NOW):
@@ -45,7 +31,7 @@ def _emails():
 
 
 def test_an_email_leaves_with_both_parts_a_stable_id_and_the_link(smtp, line, settings):
-    _queue(settings, "claire@example.org")
+    queued_for(settings, "claire@example.org")
 
     _drain(line)
 
@@ -62,7 +48,7 @@ def test_an_email_leaves_with_both_parts_a_stable_id_and_the_link(smtp, line, se
 
 
 def test_a_sent_email_is_a_line_in_the_story(smtp, line, settings):
-    _queue(settings, "claire@example.org")
+    queued_for(settings, "claire@example.org")
 
     _drain(line)
 
@@ -85,7 +71,7 @@ def test_a_sent_email_is_a_line_in_the_story(smtp, line, settings):
 )
 def test_trouble_of_the_moment_is_tried_again_after_the_pause_of_its_class(smtp, line, settings, code, wait):
     smtp.rcpt["claire@example.org"] = [code]
-    _queue(settings, "claire@example.org", "paul@example.org")
+    queued_for(settings, "claire@example.org", "paul@example.org")
 
     _drain(line)
 
@@ -100,7 +86,7 @@ def test_trouble_of_the_moment_is_tried_again_after_the_pause_of_its_class(smtp,
 def test_a_refusal_for_good_is_tried_once(smtp, line, settings, code):
     smtp.rcpt["gone@example.org"] = [code]
     smtp.data["large@example.org"] = [code]
-    _queue(settings, "gone@example.org", "large@example.org")
+    queued_for(settings, "gone@example.org", "large@example.org")
 
     _drain(line)
     _drain(line, NOW + timedelta(hours=23))
@@ -112,7 +98,7 @@ def test_a_refusal_for_good_is_tried_once(smtp, line, settings, code):
 
 def test_nothing_of_the_servers_words_is_kept_but_the_codes(smtp, line, settings):
     smtp.rcpt["claire@example.org"] = ["550 5.1.1 <claire@example.org> unknown"]
-    _queue(settings, "claire@example.org")
+    queued_for(settings, "claire@example.org")
 
     _drain(line)
 
@@ -121,7 +107,7 @@ def test_nothing_of_the_servers_words_is_kept_but_the_codes(smtp, line, settings
 
 def test_a_line_cut_in_the_middle_of_the_body_loses_nothing(smtp, line, settings):
     smtp.data["claire@example.org"] = [CUT, CUT]
-    _queue(settings, "claire@example.org")
+    queued_for(settings, "claire@example.org")
 
     for minutes in range(3):
         _drain(line, NOW + timedelta(minutes=minutes))
@@ -132,7 +118,7 @@ def test_a_line_cut_in_the_middle_of_the_body_loses_nothing(smtp, line, settings
 def test_a_tar_pit_does_not_hold_a_sender_for_ever(smtp, line, settings, monkeypatch):
     monkeypatch.setattr(mailer, "CONVERSATION_S", 0.5)
     smtp.drip_s = 0.05
-    _queue(settings, "claire@example.org")
+    queued_for(settings, "claire@example.org")
 
     began = time.monotonic()
     schedule.send_next(line, clock=lambda: NOW)
@@ -143,7 +129,7 @@ def test_a_tar_pit_does_not_hold_a_sender_for_ever(smtp, line, settings, monkeyp
 
 def test_after_a_day_of_trouble_an_email_is_given_up(smtp, line, settings):
     smtp.rcpt["claire@example.org"] = ["451 later"] * 100
-    _queue(settings, "claire@example.org")
+    queued_for(settings, "claire@example.org")
 
     at = NOW
     while (email := _emails()["claire@example.org"]).status == "queued":
@@ -158,7 +144,7 @@ def test_after_a_day_of_trouble_an_email_is_given_up(smtp, line, settings):
 def test_a_server_that_is_away_delays_and_then_gets_everything(smtp, line, settings):
     port = smtp.port
     smtp.stop()
-    _queue(settings, "claire@example.org", "paul@example.org")
+    queued_for(settings, "claire@example.org", "paul@example.org")
 
     assert _drain(line) == 1 and line.rests()
     assert schedule.send_next(line, clock=lambda: NOW) == 0
@@ -171,7 +157,7 @@ def test_a_server_that_is_away_delays_and_then_gets_everything(smtp, line, setti
 
 def test_nothing_goes_in_plain_text_to_a_server_elsewhere(settings):
     with Scripted(host="127.0.0.2") as elsewhere:
-        _queue(settings, "claire@example.org")
+        queued_for(settings, "claire@example.org")
 
         _drain(Mailer(elsewhere.url))
         reason = _emails()["claire@example.org"].reason
@@ -183,7 +169,7 @@ def test_nothing_goes_in_plain_text_to_a_server_elsewhere(settings):
 
 def test_a_server_that_refuses_to_greet_is_asked_again_later(smtp, line, settings):
     smtp.greeting = ["554 no service"]
-    _queue(settings, "claire@example.org")
+    queued_for(settings, "claire@example.org")
 
     _drain(line)
 
@@ -192,7 +178,7 @@ def test_a_server_that_refuses_to_greet_is_asked_again_later(smtp, line, setting
 
 
 def test_a_crash_between_the_servers_250_and_our_commit_repeats_the_same_message_id(smtp, line, settings):
-    _queue(settings, "claire@example.org")
+    queued_for(settings, "claire@example.org")
 
     with Transaction() as session:
         email = sendings.claim(session, at=NOW)
@@ -207,7 +193,7 @@ def test_a_crash_between_the_servers_250_and_our_commit_repeats_the_same_message
 
 
 def test_a_process_that_wakes_after_another_took_over_writes_nothing(smtp, line, settings):
-    _queue(settings, "claire@example.org")
+    queued_for(settings, "claire@example.org")
     with Transaction() as session:
         slow = sendings.claim(session, at=NOW)
     _drain(line, NOW + timedelta(minutes=5))
@@ -222,7 +208,7 @@ def test_a_process_that_wakes_after_another_took_over_writes_nothing(smtp, line,
 
 def _late_word(settings, by_attempt):
     """A claim lapses, another process tries again; then the first says it failed. The email after that."""
-    _queue(settings, "claire@example.org")
+    queued_for(settings, "claire@example.org")
     with Transaction() as session:
         slow = sendings.claim(session, at=NOW)
     with Transaction() as session:
@@ -273,7 +259,7 @@ def test_a_sign_in_link_is_in_the_email_and_nowhere_in_the_database(smtp, line, 
 
 
 def test_a_sign_in_link_goes_before_receipts_and_not_after_its_time(smtp, line, settings):
-    _queue(settings, "paul@example.org")
+    queued_for(settings, "paul@example.org")
     with Transaction() as session:
         accounts.link_issued(session, _link(settings), settings=settings, at=NOW)
         accounts.link_issued(session, _link(settings, email="late@example.org"), settings=settings, at=NOW)
@@ -290,7 +276,7 @@ def test_a_secret_sealed_under_another_key_stops_one_email_and_no_other(smtp, li
     other = told(settings.database_url, message_key="o" * 32)
     with Transaction() as session:
         accounts.link_issued(session, _link(other), settings=settings, at=NOW)
-    _queue(settings, "paul@example.org")
+    queued_for(settings, "paul@example.org")
 
     _drain(line)
 
@@ -336,7 +322,7 @@ def test_line_breaks_in_names_and_subjects_reach_no_header(smtp, line, settings)
     "address", ["a@b\r\nRCPT TO:<v@example.org>", "a b@example.org", "nobody", "", "<a@example.org>", "a@b@c"]
 )
 def test_an_address_that_is_none_waits_on_the_desk(smtp, line, settings, address):
-    _queue(settings, address)
+    queued_for(settings, address)
 
     assert _drain(line) == 0
 
@@ -345,7 +331,7 @@ def test_an_address_that_is_none_waits_on_the_desk(smtp, line, settings, address
 
 
 def test_a_domain_in_letters_of_its_own_is_written_in_ascii(smtp, line, settings):
-    _queue(settings, "claire@école.example")
+    queued_for(settings, "claire@école.example")
 
     _drain(line)
 
@@ -369,7 +355,7 @@ def test_a_process_told_wrong_does_not_start(settings, wrong):
 
 
 def test_an_address_that_the_server_cannot_take_is_refused_for_good(smtp, line, settings):
-    _queue(settings, "hélène@example.org")
+    queued_for(settings, "hélène@example.org")
 
     _drain(line)
 
