@@ -3,6 +3,8 @@
 # receipts.issue and audit.read await their features: no route names them yet.
 RIGHTS = frozenset(
     {
+        "events.read",
+        "events.manage",
         "giving.read",
         "giving.manage",
         "giving.refund",

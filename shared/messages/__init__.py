@@ -6,6 +6,15 @@ Change is additive only and pinned by tests/contracts; a breaking change is a ne
 from shared.messages.base import Message, MessageMalformed, by_type, parse
 from shared.messages.contact import Contact, email_mark
 from shared.messages.directory import AccountOpened, ImportCompleted, SignInLinkIssued
+from shared.messages.events import (
+    EventCancelled,
+    EventPublished,
+    EventRescheduled,
+    RegistrantAttached,
+    RegistrationCancelled,
+    RegistrationConfirmed,
+    RegistrationRescheduled,
+)
 from shared.messages.giving import (
     CampaignGoalReached,
     CampaignLaunched,
@@ -27,10 +36,17 @@ __all__ = [
     "DonationRefunded",
     "DonationSettled",
     "DonorAttached",
+    "EventCancelled",
+    "EventPublished",
+    "EventRescheduled",
     "ImportCompleted",
     "Message",
     "MessageMalformed",
     "PersonCard",
+    "RegistrantAttached",
+    "RegistrationCancelled",
+    "RegistrationConfirmed",
+    "RegistrationRescheduled",
     "Secret",
     "SecretUnreadable",
     "SignInLinkIssued",

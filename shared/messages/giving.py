@@ -1,17 +1,11 @@
 """What giving says on `amicale.giving`. Money is minor units with a currency; never a float."""
 
-from marshmallow import Schema, fields, validate
+from marshmallow import fields, validate
 
 from shared.messages.base import Message
 from shared.messages.contact import Contact
 from shared.messages.secret import Secret
-
-
-class Title(Schema):
-    """A text in both languages."""
-
-    fr = fields.String(required=True)
-    en = fields.String(required=True)
+from shared.messages.title import Title
 
 
 def _minor() -> fields.Integer:
