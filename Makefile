@@ -9,7 +9,7 @@ python := .venv/bin/python
 help: ## List what can be done
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
-run: ## Start everything on this machine: make run [PORT=8080] [DATA=data] [HOST=127.0.0.1]
+run: ## Start everything on this machine: make run [PORT=8080] [DATA=data] [HOST=127.0.0.1] [PROCESSES=1]
 	@sh deploy/environment.sh run
 	@exec $(python) -m deploy.local
 

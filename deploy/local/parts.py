@@ -40,19 +40,40 @@ def postgres(layout: Layout) -> Part:
     )
 
 
-def api(layout: Layout, service: str) -> Part:
-    """The HTTP side of a service."""
-    return _gunicorn(layout, f"{service}-api", service, f"services.{service}.app:create_app()", "/healthz")
+def apis(layout: Layout, service: str) -> list[Part]:
+    """The HTTP side of a service; several share one port, and the kernel deals connections out to them."""
+    several = ["--reuse-port"] if layout.settings.processes > 1 else []
+    app = f"services.{service}.app:create_app()"
+    return [
+        _gunicorn(layout, name, service, app, "/healthz", *several)
+        for name in _names(layout, f"{service}-api")
+    ]
 
 
-def worker(layout: Layout, service: str) -> Part:
-    """Its relay, consumer and scheduled jobs; the api's /readyz tells whether they are well."""
-    return Part(
-        name=f"{service}-worker",
-        command=[sys.executable, "-m", "shared.worker", f"services.{service}"],
-        environment=layout.environment(service),
-        ready=lambda: answers(layout.port(service), "/readyz"),
-    )
+def workers(layout: Layout, service: str) -> list[Part]:
+    """Its relay, consumer and scheduled jobs; the api's /readyz tells whether they are well.
+
+    Of several, one at a time holds the relay and each job; the partitions are shared.
+    """
+    return [
+        Part(
+            name=name,
+            command=[sys.executable, "-m", "shared.worker", f"services.{service}"],
+            environment=layout.environment(service),
+            ready=lambda: answers(layout.port(service), "/readyz"),
+        )
+        for name in _names(layout, f"{service}-worker")
+    ]
+
+
+def _names(layout: Layout, first: str) -> list[str]:
+    """`giving-worker`, then `giving-worker-2` and so on."""
+    return [first, *(f"{first}-{number}" for number in range(2, layout.settings.processes + 1))]
+
+
+def is_worker(name: str) -> bool:
+    """Whether the part of that name is a worker."""
+    return "-worker" in name
 
 
 def web(layout: Layout) -> list[Part]:

@@ -10,11 +10,13 @@ from deploy.local.problem import CannotGoOn
 
 SERVICES = ("directory", "events", "giving", "notify")
 PORT, PORT_MAX = 8080, 65500
+PROCESSES_MAX = 8
 
 KNOWN = {
     "PORT": "port of the gateway; the other parts take the ten ports after it",
     "HOST": "address the gateway listens on",
     "DATA": "folder of everything that is kept",
+    "PROCESSES": "how many api and how many worker processes each service has",
     "KAFKA_BOOTSTRAP_SERVERS": "a Kafka of your own instead of the embedded broker",
     "STRIPE_API_KEY": "a Stripe test key instead of the payment sandbox",
     "STRIPE_WEBHOOK_SECRET": "the secret of Stripe's webhook, needed beside STRIPE_API_KEY",
@@ -43,6 +45,7 @@ class LocalSettings:
     port: int = PORT
     host: str = "127.0.0.1"
     data: Path = field(default_factory=lambda: Path("data"))
+    processes: int = 1
     told: Mapping[str, str] = field(default_factory=dict, repr=False)
     inherited: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -66,6 +69,7 @@ def load(environ: Mapping[str, str] | None = None) -> LocalSettings:
         port=_port(told.get("PORT", str(PORT))),
         host=told.get("HOST", "127.0.0.1"),
         data=Path(told.get("DATA", "data")).expanduser().absolute(),
+        processes=_processes(told.get("PROCESSES", "1")),
         told=told,
         inherited={name: value for name, value in source.items() if name not in KNOWN and _passes_on(name)},
     )
@@ -109,3 +113,9 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and 1024 <= int(text) <= PORT_MAX:
         return int(text)
     raise CannotGoOn(f"PORT is {text!r}: give a number from 1024 to {PORT_MAX}, as in `make run PORT=9080`.")
+
+
+def _processes(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= PROCESSES_MAX:
+        return int(text)
+    raise CannotGoOn(f"PROCESSES is {text[:20]!r}: give a number from 1 to {PROCESSES_MAX}.")

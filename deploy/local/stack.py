@@ -149,7 +149,7 @@ class Stack:
         """
         if self._following_broker is not None:
             self._following_broker.cancel()
-        workers = [keeper for name, keeper in self.keepers.items() if name.endswith("-worker")]
+        workers = [keeper for name, keeper in self.keepers.items() if parts.is_worker(name)]
         await asyncio.gather(*(keeper.stop(within_s=TALKERS_STOP_WITHIN_S) for keeper in workers))
         self._following_broker = asyncio.create_task(self._workers_again(workers))
         return self._new_broker()
@@ -182,13 +182,15 @@ class Stack:
         await database
         await self._migrate(service)
         self.layout.counters(service).mkdir()
-        await asyncio.gather(
-            self._start(parts.api(self.layout, service), said=None), self._start_worker(service)
-        )
+        apis = [self._start(part, said=None) for part in parts.apis(self.layout, service)]
+        await asyncio.gather(*apis, self._start_workers(service))
 
-    async def _start_worker(self, service: str) -> None:
+    async def _start_workers(self, service: str) -> None:
         await self._topics_made.wait()
-        await self._start(parts.worker(self.layout, service), said=f"{service} is ready (api and worker)")
+        workers = parts.workers(self.layout, service)
+        await asyncio.gather(*(self._start(part, said=None) for part in workers))
+        each = f"{len(workers)} of each" if len(workers) > 1 else "api and worker"
+        self.terminal.step(f"{service} is ready ({each})")
 
     async def _migrate(self, service: str) -> None:
         server = self.layout.postgres

@@ -18,6 +18,12 @@ def test_a_port_that_makes_no_sense_is_said_in_one_sentence(port: str) -> None:
         load({"PORT": port})
 
 
+@pytest.mark.parametrize("number", ["0", "-1", "two", "9", "1.5", "²"])
+def test_a_number_of_processes_that_makes_no_sense_is_said(number: str) -> None:
+    with pytest.raises(CannotGoOn, match=r"PROCESSES is .*from 1 to 8"):
+        load({"PROCESSES": number})
+
+
 @pytest.mark.parametrize(
     "alone", ["STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "DATABASE_URL_GIVING", "DATABASE_OWNER_URL_NOTIFY"]
 )

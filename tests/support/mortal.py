@@ -37,9 +37,9 @@ with Transaction() as session:
 
 
 @contextmanager
-def mortal_stack(data: Path) -> Iterator[RunningStack]:
+def mortal_stack(data: Path, **told: str) -> Iterator[RunningStack]:
     """A stack of the test's own, with campaigns and a partner, without people and past gifts."""
-    with running_stack(data, program="tests.support.controls", AMICALE_DEMO_DATA="0") as stack:
+    with running_stack(data, program="tests.support.controls", AMICALE_DEMO_DATA="0", **told) as stack:
         guards(stack).mkdir()
         _once(stack, "giving", "-c", CAMPAIGNS)
         _once(stack, "notify", "-m", "services.notify.demo")
