@@ -144,7 +144,7 @@ def not_ready() -> list[str]:
     try:
         with here.database.transaction() as session:
             revision = session.execute(_REVISION).scalar_one_or_none()
-            if revision != here.revision:
+            if (revision or "") < here.revision:  # a newer one serves the code before it too
                 return [f"database at revision {revision or 'none'}, the code needs {here.revision}"]
             return heartbeats.not_ready(session, now())
     except SQLAlchemyError:

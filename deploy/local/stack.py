@@ -198,7 +198,7 @@ class Stack:
             (path.stem[:4] for path in (ROOT / f"services/{service}/migrations").glob("[0-9]*.py")),
             default="",
         )
-        if server and service in self.layout.embedded and await server.revision(service) == newest:
+        if server and service in self.layout.embedded and await server.revision(service) >= newest:
             return
         command = [sys.executable, "-m", "shared.migrate", f"services.{service}"]
         await self.run_once(f"{service}-migration", command, self.layout.migration_environment(service))

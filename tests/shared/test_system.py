@@ -102,6 +102,14 @@ def test_not_ready_behind_the_code_s_migrations(client: FlaskClient, small: Flas
     assert ready(client) == (503, ["database at revision 0001, the code needs 0002"])
 
 
+def test_ready_on_a_database_that_newer_code_has_already_grown(client: FlaskClient, small: Flask) -> None:
+    """Old and new code side by side, and old code again when the new one is taken back."""
+    beat()
+    small.extensions[current.EXTENSION].revision = "0000"
+
+    assert ready(client) == (200, [])
+
+
 def test_the_state_counts_what_waits(client: FlaskClient) -> None:
     beat(consumer={"joined": True, "lag": 7})
     bury()
