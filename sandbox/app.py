@@ -8,6 +8,7 @@ from sandbox import authenticator, control, index, looks
 from sandbox.mailbox import pages as mailbox
 from sandbox.provider import api, history, page
 from sandbox.receiver import pages as receiver
+from sandbox.traces import pages as traces
 from sandbox.world import World
 
 BODY_MAX = 1024 * 1024
@@ -19,7 +20,7 @@ def create_app(world: World) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX
     app.extensions["sandbox"] = world
     app.get("/healthz")(lambda: {"status": "alive"})
-    for part in (api, page, history, control, mailbox, receiver, authenticator, index):
+    for part in (api, page, history, control, mailbox, receiver, authenticator, traces, index):
         app.register_blueprint(part.routes)
     app.before_request(refuse_other_sites)
     app.after_request(looks.guarded)

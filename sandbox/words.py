@@ -23,6 +23,34 @@ WORDS = {
         "le journal du bac à sable dit pourquoi.",
         "Nothing was changed. Go back and try again; if it happens again, the sandbox’s log says why.",
     ),
+    # Traces.
+    "traces": ("Parcours techniques", "Traces"),
+    "traces.lead": (
+        "Ce que chaque service a fait pour une même demande, et pendant combien de temps (OpenTelemetry). "
+        "Cherchez l’identifiant d’un don ou d’une inscription pour en voir tous les parcours.",
+        "What each service did for one request, and for how long (OpenTelemetry). "
+        "Search for the id of a gift or a registration to see everything that was done for it.",
+    ),
+    "traces.search": (
+        "Identifiant d’un don, d’une inscription, d’un parcours",
+        "Id of a gift, a registration, a trace",
+    ),
+    "traces.find": ("Chercher", "Search"),
+    "traces.took": ("{ms} ms, étapes : {n}", "{ms} ms, spans: {n}"),
+    "traces.failed": ("échec", "failed"),
+    "traces.empty": ("Aucun parcours", "No traces"),
+    "traces.empty.lead": (
+        "Démarrez avec « make run TRACES=1 » : chaque demande laisse alors son parcours ici, "
+        "après quelques secondes.",
+        "Start with “make run TRACES=1”: each request then leaves its trace here, after some seconds.",
+    ),
+    "traces.when": ("Début", "Began"),
+    "traces.through": ("Services", "Services"),
+    "traces.whole": ("En tout", "In all"),
+    "traces.id": ("Identifiant", "Id"),
+    "traces.work": ("Étape", "Span"),
+    "traces.time": ("Dans le temps", "Over time"),
+    "traces.more": ("détails", "details"),
     # The payment page.
     "pay.broken": ("Le paiement n’a pas pu se faire", "The payment could not be made"),
     "pay.broken.lead": (

@@ -35,7 +35,9 @@ from shared.telemetry import log, traced
 LEASE_S = 15.0
 RENEW_S = 5.0
 OFTEN_S = 10.0
-"""A job due more often keeps its lease between runs, and does not write down each run."""
+"""A job due more often keeps its lease between runs, and does not write down each run.
+
+Nor is each a span for the collector: it is what was done in it that is one."""
 
 RUNS = Counter("amicale_job_runs_total", "Runs of scheduled jobs.", ["job"])
 FAILURES = Counter("amicale_job_failures_total", "Runs of scheduled jobs that raised.", ["job"])
@@ -183,7 +185,7 @@ class JobRunner:
         at, total = now(), 0
         self._working = True
         try:
-            with traced(f"job {self.job.name}"):
+            with traced(f"job {self.job.name}", exported=self.job.seconds >= OFTEN_S):
                 while did := self.job.work(now() if total else at) or 0:
                     total += did
                     if stopping.is_set() or (self.job.lease and not self.lease.held):

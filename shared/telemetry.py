@@ -67,8 +67,14 @@ def traceparent() -> str:
 
 
 @contextmanager
-def traced(name: str, parent: str | None = None, **facts: Any) -> Iterator[None]:
-    """Do something as one span that continues the trace `parent` (or the present one), or begins a trace."""
+def traced(name: str, parent: str | None = None, *, exported: bool = True, **facts: Any) -> Iterator[None]:
+    """Do something as one span that continues the trace `parent` (or the present one), or begins a trace.
+
+    With `exported=False` no collector hears of it: log lines have a trace all the same when there is none.
+    """
+    if _exporting and not exported:
+        yield
+        return
     if _exporting:
         from opentelemetry import trace
         from opentelemetry.propagate import extract
@@ -113,11 +119,15 @@ def bound(**facts: Any) -> Any:
 
 
 def concerns(correlation_id: Any) -> None:
-    """What is left of this request is about the chain of this id, such as a gift's: its log lines say so.
+    """What is left of this request is about the chain of this id, a gift's: its log lines and span say so.
 
     For requests only, each of which begins with no such fact.
     """
     structlog.contextvars.bind_contextvars(correlation_id=str(correlation_id))
+    if _exporting:
+        from opentelemetry import trace
+
+        trace.get_current_span().set_attribute("correlation_id", str(correlation_id))
 
 
 def begin(parent: str | None) -> None:

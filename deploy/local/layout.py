@@ -52,6 +52,10 @@ class Layout:
         """Whether the embedded broker is used."""
         return "KAFKA_BOOTSTRAP_SERVERS" not in self.settings.told
 
+    @property
+    def _traces_here(self) -> bool:
+        return self.sandbox and self.settings.told.get("TRACES") == "1"
+
     def port(self, part: str) -> int:
         """The port of a part."""
         return self.settings.port + OFFSETS[part]
@@ -79,6 +83,7 @@ class Layout:
             "AMICALE_DEMO": "1",
             "PUBLIC_URL": self.public_url,
             **{f"{name.upper()}_URL": self.inside(name) for name in (*SERVICES, "sandbox")},
+            **({"OTLP_ENDPOINT": f"{self.inside('sandbox')}/sandbox/traces"} if self._traces_here else {}),
             **{name: self.settings.told[name] for name in _HANDED_ON if name in self.settings.told},
         }
         if part in SERVICES:

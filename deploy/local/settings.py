@@ -26,6 +26,7 @@ KNOWN = {
     "DPO_EMAIL": "the data protection officer's address on pages",
     "LOG_LEVEL": "debug, info, warning or error",
     "OTLP_ENDPOINT": "where traces are sent",
+    "TRACES": "1: traces are sent to the sandbox, and shown at /sandbox/traces",
     "EMAILS_NOT_BEFORE": "when notify's own PostgreSQL was restored: emails about what came before are held",
     "AMICALE_DEMO_DATA": "0: start without people, campaigns and gifts",
 }

@@ -17,7 +17,7 @@ from services.notify.models import Email, Transaction
 from services.notify.settings import current
 from shared.clock import now
 from shared.jobs import every
-from shared.telemetry import log
+from shared.telemetry import log, traced
 
 IDLE_S, HELP_S = 0.5, 1.0
 Clock = Callable[[], datetime]
@@ -69,9 +69,10 @@ def send_next(by: Mailer, *, clock: Clock = now) -> int:
     if email is None:
         by.hang_up()
         return 0
-    outcome = sendings.attempt(email, by, current())
-    with Transaction() as session:
-        sendings.conclude(session, email.id, attempt=email.attempts, outcome=outcome, at=clock())
+    with traced("send email", **_chain(email)):
+        outcome = sendings.attempt(email, by, current())
+        with Transaction() as session:
+            sendings.conclude(session, email.id, attempt=email.attempts, outcome=outcome, at=clock())
     log.info(
         "email attempted",
         email_id=str(email.id),
@@ -92,9 +93,10 @@ def push_next(*, clock: Clock = now) -> int:
         parcel = deliveries.claim(session, at=clock(), settings=settings)
     if parcel is None:
         return 0
-    answer = deliveries.send(parcel, at=now())
-    with Transaction() as session:
-        deliveries.conclude(session, parcel, answer, at=clock())
+    with traced("push delivery", **_chain(parcel)):
+        answer = deliveries.send(parcel, at=now())
+        with Transaction() as session:
+            deliveries.conclude(session, parcel, answer, at=clock())
     log.info(
         "delivery attempted",
         delivery_id=str(parcel.id),

@@ -38,7 +38,7 @@ COPIES = [
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
     """A stack with two of each."""
-    with mortal_stack(tmp_path_factory.mktemp("several") / "data", PROCESSES="2") as stack:
+    with mortal_stack(tmp_path_factory.mktemp("several") / "data", PROCESSES="2", TRACES="1") as stack:
         yield stack
 
 
@@ -83,6 +83,21 @@ def test_both_api_processes_answer_on_one_address(several: RunningStack) -> None
     for name in ("giving-api", "giving-api-2"):
         (answering,) = psutil.Process(several.pids[name]).children()
         assert answering.pid in counted, name
+
+
+def test_the_traces_of_a_gift_tell_what_each_service_did(several: RunningStack) -> None:
+    campaign = str(Donor(several).campaign()["id"])
+    (gift,) = give_many(several, campaign, [0.0])
+    gift.until("settled").until_thanked()
+    asked = f"{several.inside('sandbox')}/sandbox/traces/?q={gift.id}&lang=en"
+
+    def whole() -> str | None:
+        page = httpx.get(asked).text
+        wanted = ("POST /api/v1/giving/donations", "/webhooks/stripe/giving", "send email", "push delivery")
+        return page if all(each in page for each in wanted) else None
+
+    page = eventually(whole, within_s=30, every_s=0.5)
+    assert "giving → notify" in page, page
 
 
 def test_two_relays_say_each_fact_once(several: RunningStack) -> None:
