@@ -95,9 +95,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         polled = self._kafka.poll(timeout_ms=POLL_MS, max_records=EVERYTHING)
         if self._rebalanced.is_set():
             self._forget()
-            self._catch_up.begin(self._kafka)
-            self.state["catching_up"] = True
-            if self._watch.assigned(self._kafka):
+            if not self._joining and self._begin_anew():
                 return  # what was polled is polled again, from the beginning
         if polled:
             self._handle(polled)
@@ -105,6 +103,16 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self.state["catching_up"] = self._catch_up.going_on(self._kafka)
         if not self._joining and time.monotonic() - self._looked_at > WATCH_EVERY_S:
             self._look()
+
+    def _begin_anew(self) -> bool:
+        """Partitions were given: see how far their replica is; whether they are read from the beginning.
+
+        Never while it still joins its group: the coordinator answers nothing else then, and who gives up is
+        waited for (see `_look`).
+        """
+        self._catch_up.begin(self._kafka)
+        self.state["catching_up"] = True
+        return self._watch.assigned(self._kafka)
 
     def close(self) -> None:
         """Leave the group."""

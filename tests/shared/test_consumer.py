@@ -366,6 +366,33 @@ def test_a_new_replica_is_not_ready_before_it_has_read_the_cards(
         eventually(lambda: again.state["joined"] and not again.state["catching_up"])
 
 
+def test_a_member_asks_nothing_of_its_group_while_it_joins(
+    courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The coordinator answers nothing then; who gives up for want of an answer is waited for by all."""
+    asked: list[bool] = []
+    begin = consumer_module.CatchUp.begin
+
+    def noted(self: Any, client: Any) -> None:
+        asked.append(hears._joining)
+        begin(self, client)
+
+    monkeypatch.setattr(consumer_module.CatchUp, "begin", noted)
+    inbox = Inbox("tests", {"campaign.launched": note}, courier.transaction)
+    hears = Consumer(inbox, broker.broker)
+
+    with hearing(courier, broker, note, consumer=hears):
+        eventually(lambda: asked == [False])
+        with hearing(courier, broker, note):  # another member: both join again
+            eventually(lambda: len(asked) > 1)
+            hears.on_partitions_revoked([])  # as when a third comes, or one of them is killed
+            time.sleep(0.5)
+            hears.on_partitions_assigned([])
+            eventually(lambda: len(asked) > 2)
+
+    assert not any(asked)
+
+
 def heard_on_another_broker(courier: Courier, broker: EmbeddedBroker) -> list[int]:
     """The broker is replaced, and holds as the group's offsets those of the one before; what is heard."""
     place = kafka.TopicPartition("amicale.giving", 0)
