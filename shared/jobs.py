@@ -30,7 +30,7 @@ from shared.db import is_ill
 from shared.dead_letters import reason_of
 from shared.inbox import Transaction
 from shared.relay import backoff_s
-from shared.telemetry import log, traced
+from shared.telemetry import followed, log, traced
 
 LEASE_S = 15.0
 RENEW_S = 5.0
@@ -185,7 +185,7 @@ class JobRunner:
         at, total = now(), 0
         self._working = True
         try:
-            with traced(f"job {self.job.name}", exported=self.job.seconds >= OFTEN_S):
+            with traced(f"job {self.job.name}") if self.job.seconds >= OFTEN_S else followed():
                 while did := self.job.work(now() if total else at) or 0:
                     total += did
                     if stopping.is_set() or (self.job.lease and not self.lease.held):

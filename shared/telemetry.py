@@ -67,14 +67,8 @@ def traceparent() -> str:
 
 
 @contextmanager
-def traced(name: str, parent: str | None = None, *, exported: bool = True, **facts: Any) -> Iterator[None]:
-    """Do something as one span that continues the trace `parent` (or the present one), or begins a trace.
-
-    With `exported=False` no collector hears of it: log lines have a trace all the same when there is none.
-    """
-    if _exporting and not exported:
-        yield
-        return
+def traced(name: str, parent: str | None = None, **facts: Any) -> Iterator[None]:
+    """Do something as one span that continues the trace `parent` (or the present one), or begins a trace."""
     if _exporting:
         from opentelemetry import trace
         from opentelemetry.propagate import extract
@@ -84,6 +78,13 @@ def traced(name: str, parent: str | None = None, *, exported: bool = True, **fac
         with trace.get_tracer("amicale").start_as_current_span(name, context, attributes=attributes):
             yield
         return
+    with followed(parent):
+        yield
+
+
+@contextmanager
+def followed(parent: str | None = None) -> Iterator[None]:
+    """As `traced`, for what is done too often to be told to a collector: only log lines have a trace."""
     token = _traceparent.set(child_of(parent or _traceparent.get()))
     try:
         yield
