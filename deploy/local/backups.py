@@ -6,12 +6,13 @@ broker and the mail server know is not in it: deploy/RUNBOOK.md says what to do 
 
 import asyncio
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.local.folder import Folder
-from deploy.local.layout import Layout
+from deploy.local.layout import Layout, exists
 from deploy.local.postgres import Postgres
 from deploy.local.problem import CannotGoOn
 from deploy.local.stack import START_WITHIN_S, Stack
@@ -66,6 +67,8 @@ async def restore(layout: Layout, terminal: Terminal, source: Path, only: Sequen
         await _read(server, terminal, dumps)
         await server.put_in_place(list(dumps))
         layout.folder.note_restored(datetime.now(UTC))
+        for service in dumps:
+            await _compare(stack, service)
     except TimeoutError:
         raise CannotGoOn(f"PostgreSQL does not start; what it said is in {layout.folder.logs}.") from None
     finally:
@@ -80,6 +83,20 @@ async def _read(server: Postgres, terminal: Terminal, dumps: Mapping[str, Path])
     for service, dump in dumps.items():
         await server.load(service, dump)
         terminal.step(f"{service}: {dump} is read")
+
+
+async def _compare(stack: Stack, service: str) -> None:
+    """Say whether the totals that were put back equal what they are the sums of (the service's `drift`)."""
+    if not exists(f"services.{service}.drift"):
+        return
+    name, program = f"{service}-drift", [sys.executable, "-m", f"services.{service}.drift"]
+    try:
+        await stack.migrate(service)
+        await stack.run_once(name, program, stack.layout.environment(service))
+    except CannotGoOn as problem:
+        stack.terminal.warn(f"The totals of {service} were not found to agree. {problem.sentence}")
+    else:
+        stack.terminal.step(f"{service}: its totals agree with the books")
 
 
 def _server(layout: Layout) -> Postgres:

@@ -180,7 +180,7 @@ class Stack:
 
     async def _start_service(self, service: str, database: "asyncio.Future[None]") -> None:
         await database
-        await self._migrate(service)
+        await self.migrate(service)
         self.layout.counters(service).mkdir()
         apis = [self._start(part, said=None) for part in parts.apis(self.layout, service)]
         await asyncio.gather(*apis, self._start_workers(service))
@@ -192,7 +192,8 @@ class Stack:
         each = f"{len(workers)} of each" if len(workers) > 1 else "api and worker"
         self.terminal.step(f"{service} is ready ({each})")
 
-    async def _migrate(self, service: str) -> None:
+    async def migrate(self, service: str) -> None:
+        """Bring a service's database to the revision of the code, unless it is there or further."""
         server = self.layout.postgres
         newest = max(
             (path.stem[:4] for path in (ROOT / f"services/{service}/migrations").glob("[0-9]*.py")),

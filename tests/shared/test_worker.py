@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from shared import dead_letters, heartbeats
 from shared.heartbeats import Heartbeat
-from tests.support.broker import EmbeddedBroker
+from tests.support.broker import EmbeddedBroker, free_port
 from tests.support.courier import Courier, launched, service
 from tests.support.postgres import Server
 
@@ -66,9 +67,10 @@ class Process:
     """`python -m shared.worker` of a service, as the supervisor starts it."""
 
     def __init__(self, courier: Courier, broker: EmbeddedBroker) -> None:
+        self.numbers = f"http://127.0.0.1:{(port := free_port())}/metrics"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "shared.worker", courier.name],
-            env=environment(courier, broker.address),
+            env=environment(courier, broker.address) | {"METRICS_PORT": str(port)},
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -122,6 +124,8 @@ def test_what_is_said_is_carried_and_heard_jobs_run_and_it_stops_in_time(
     state = working.one("select state from heartbeats")
     assert state["relay"]["published"] == 3
     assert state["consumer"]["dead"] == 1
+    told = httpx.get(process.numbers).text
+    assert "amicale_relay_published_total 3.0" in told and "amicale_dead_letters_total{" in told
     assert set(state["jobs"]) == {"tick", "keep", "partitions", "sign_audit_head", "replay_dead_letters"}
     took_s, output = process.stop()
     assert process.process.returncode == 0, output
