@@ -1,9 +1,10 @@
 """What people are told, and what other systems are told about them.
 
 Owns: emails (queue, bodies, outcomes), the replica of people it writes to, guests, the story of each
-party (timeline, gifts as told), subscriptions of partners and the deliveries made to them.
+party (timeline, gifts and registrations as told), subscriptions of partners and the deliveries made to them.
 Says: nothing.
 Hears: `person.card`, `donation.settled`, `donation.failed`, `donation.refunded`, `donor.attached`,
+`registration.confirmed`, `registration.rescheduled`, `registration.cancelled`, `registrant.attached`,
 `sign_in.link_issued`, `account.opened`.
 Doors: `/api/v1/notify/` (emails, subscriptions, deliveries, timelines), the consumers above, and by the
 clock: the senders of emails, the pushers of deliveries, the clearing of secrets; and the command demo.

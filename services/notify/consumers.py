@@ -1,6 +1,6 @@
 """What notify hears. Each message acts once; email, CRM change and story commit together."""
 
-from services.notify import accounts, gifts, recipients
+from services.notify import accounts, gifts, recipients, registrations
 from services.notify.settings import current
 from shared.clock import now
 from shared.inbox import hears
@@ -11,6 +11,10 @@ from shared.messages import (
     DonationSettled,
     DonorAttached,
     PersonCard,
+    RegistrantAttached,
+    RegistrationCancelled,
+    RegistrationConfirmed,
+    RegistrationRescheduled,
     SignInLinkIssued,
 )
 
@@ -48,3 +52,23 @@ def donation_refunded(session, message):
 @hears(DonorAttached)
 def donor_attached(session, message):
     gifts.attached(session, message, at=now())
+
+
+@hears(RegistrationConfirmed)
+def registration_confirmed(session, message):
+    registrations.confirmed(session, message, settings=current(), at=now())
+
+
+@hears(RegistrationRescheduled)
+def registration_rescheduled(session, message):
+    registrations.rescheduled(session, message, settings=current(), at=now())
+
+
+@hears(RegistrationCancelled)
+def registration_cancelled(session, message):
+    registrations.cancelled(session, message, settings=current(), at=now())
+
+
+@hears(RegistrantAttached)
+def registrant_attached(session, message):
+    registrations.attached(session, message, at=now())

@@ -60,7 +60,9 @@ class EmailListed(Schema):
     sent_at = fields.AwareDateTime(allow_none=True)
     resend_of = fields.UUID(allow_none=True)
     outdated = fields.Boolean(
-        metadata={"description": "thanks for a gift that went back since: cannot be sent again"}
+        metadata={
+            "description": "a gift that went back since, a registration cancelled since: not sent again"
+        }
     )
 
 
@@ -72,6 +74,7 @@ class EmailShown(EmailListed):
     message_id = fields.UUID(metadata={"description": "the message that led to it"})
     header_id = fields.String(metadata={"description": "its Message-ID"})
     occurred_at = fields.AwareDateTime(metadata={"description": "the time of the fact it tells"})
+    has_calendar = fields.Boolean(metadata={"description": "a calendar file goes with it"})
 
 
 @routes.get("", allow="mailings.read")
@@ -144,12 +147,14 @@ def queue(
     settings: NotifySettings,
     secrets: Mapping[str, str] | None = None,
     secrets_until: datetime | None = None,
+    calendar: Mapping[str, Any] | None = None,
     useful_until: datetime | None = None,
     priority: int = 1,
 ) -> UUID | None:
     """Queue one email, or store why it is withheld; None when this message had already queued it.
 
-    `secrets` are sealed values by the name that the letter knows them under. Who is kept under what is no
+    `secrets` are sealed values by the name that the letter knows them under; `calendar` is what the calendar
+    file that goes with it says (services/notify/attachments.py). Who is kept under what is no
     name, from before names were held to a rule, is written to without it.
     """
     greeted = to.given_name if is_name(to.given_name) else ""
@@ -172,6 +177,7 @@ def queue(
         "facts": told if secrets else None,
         "secrets": dict(secrets) if secrets else None,
         "secrets_until": secrets_until if secrets else None,
+        "calendar": dict(calendar) if calendar else None,
         "useful_until": useful_until,
         "header_id": header_id(message.message_id, template, party_id, settings=settings),
         "status": status,

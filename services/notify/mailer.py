@@ -21,6 +21,7 @@ from email.utils import format_datetime, parseaddr
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from services.notify.answers import DATA, LATER, LETTER, MAIL, NEVER, RCPT, RECIPIENT, SENT, Outcome, judge
+from services.notify.attachments import Attachment
 from services.notify.models import REFUSING, SERVER, UNREACHED
 from services.notify.templates import one_line
 
@@ -44,6 +45,7 @@ class Outgoing:
     message_id: str
     date: datetime
     locale: str
+    calendar: Attachment | None = None
 
 
 class Unreachable(Exception):
@@ -167,6 +169,11 @@ def encode(email: Outgoing) -> bytes:
     message["Content-Language"] = email.locale
     message.set_content(email.text, cte="quoted-printable")
     message.add_alternative(email.html, subtype="html", cte="quoted-printable")
+    if (file := email.calendar) is not None:
+        told = {"method": file.method, "charset": "utf-8"}
+        message.add_attachment(
+            file.content, maintype="text", subtype="calendar", filename=file.name, params=told
+        )
     return message.as_bytes()
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from services.notify.models import CrmChange, Gift, Guest, Recipient
+from services.notify.models import CrmChange, Gift, Guest, Recipient, Registration
 
 ROOT = """
 with recursive
@@ -66,7 +66,9 @@ def state(session: Session, party_id: UUID) -> dict[str, Any]:
     if person is not None and person.erased_at is not None:
         return _base(party_id, sequence) | {"erased": True}
     who = _person(person) if person is not None else _guest(session.get(Guest, party_id))
-    return _base(party_id, sequence) | who | _giving(session, ids(session, party_id))
+    known_as = ids(session, party_id)
+    registrations = {"registrations": _registrations(session, known_as)}
+    return _base(party_id, sequence) | who | _giving(session, known_as) | registrations
 
 
 def _base(party_id: UUID, sequence: int) -> dict[str, Any]:
@@ -133,4 +135,32 @@ def _gift(gift: Gift) -> dict[str, Any]:
         "refunded_minor": gift.refunded_minor,
         "settled_at": gift.settled_at.isoformat(),
         "refunded_at": gift.refunded_at.isoformat() if gift.refunded_at else None,
+    }
+
+
+def _registrations(session: Session, party_ids: list[UUID]) -> list[dict[str, Any]]:
+    """The latest hundred, by when the event takes place."""
+    found = (
+        select(Registration)
+        .where(Registration.party_id.in_(party_ids), Registration.confirmed_at.is_not(None))
+        .order_by(Registration.starts_at.desc(), Registration.registration_id)
+        .limit(100)
+    )
+    return [_registration(each) for each in session.execute(found).scalars()]
+
+
+def _registration(registration: Registration) -> dict[str, Any]:
+    assert registration.confirmed_at is not None
+    return {
+        "registration_id": str(registration.registration_id),
+        "event_id": str(registration.event_id),
+        "event_title": registration.event_title,
+        "starts_at": registration.starts_at.isoformat(),
+        "ends_at": registration.ends_at.isoformat(),
+        "time_zone": registration.time_zone,
+        "place": registration.place,
+        "seats": registration.seats,
+        "status": registration.status,
+        "confirmed_at": registration.confirmed_at.isoformat(),
+        "cancelled_at": registration.cancelled_at.isoformat() if registration.cancelled_at else None,
     }

@@ -15,6 +15,9 @@ KINDS = {
     "gift_received": {"fr": "remerciement pour un don", "en": "thanks for a gift"},
     "gift_failed": {"fr": "don qui n’a pas abouti", "en": "gift that did not go through"},
     "gift_refunded": {"fr": "don remboursé", "en": "refunded gift"},
+    "registration_confirmed": {"fr": "inscription confirmée", "en": "registration confirmed"},
+    "registration_rescheduled": {"fr": "changement de date ou de lieu", "en": "new time or place"},
+    "registration_cancelled": {"fr": "inscription annulée", "en": "registration cancelled"},
     "sign_in_link": {"fr": "lien de connexion", "en": "link to sign in"},
 }
 STATES = {"stale": "warn", "unsure": "warn", "held": "warn", "failed": "bad", "suppressed": None}
@@ -36,19 +39,25 @@ WITHHELD = {
 def steps(session: Session, correlation_id: UUID, may: May) -> list[Step]:
     """What became of the emails of this chain, and of telling partners of it.
 
-    A subject says who gave how much: who may read neither emails nor gifts sees what kind of email it was.
+    A subject says who gave how much, or goes where: who may read neither emails nor what they are about sees
+    what kind of email it was.
     """
-    subjects = may("mailings.read") or may("giving.read")
+    subjects = {right for right in ("mailings.read", "giving.read", "events.read") if may(right)}
     return [*_emails(session, correlation_id, subjects), *_deliveries(session, correlation_id)]
 
 
-def _emails(session: Session, correlation_id: UUID, subjects: bool) -> list[Step]:
+def _emails(session: Session, correlation_id: UUID, rights: set[str]) -> list[Step]:
     found = select(Email).where(Email.correlation_id == correlation_id).order_by(Email.id)
     return [
         step
         for email in session.execute(found).scalars()
-        for step in _of_email(email, email.subject if subjects else KINDS[email.template])
+        for step in _of_email(email, email.subject if rights & readers(email) else KINDS[email.template])
     ]
+
+
+def readers(email: Email) -> set[str]:
+    """The rights that each let somebody read its subject."""
+    return {"mailings.read", "events.read" if email.template.startswith("registration_") else "giving.read"}
 
 
 def _of_email(email: Email, detail: str | dict[str, str]) -> list[Step]:

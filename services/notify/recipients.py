@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from services.notify import changes, parties
-from services.notify.models import Delivery, Email, Gift, Guest, TimelineEntry
+from services.notify.models import Delivery, Email, Gift, Guest, Registration, TimelineEntry
 from shared.messages import PersonCard
 
 EMPTY: dict[str, Any] = {
@@ -75,7 +75,7 @@ def _tell(session: Session, card: PersonCard, *, survivors: set[Any], at: dateti
 
 
 def _forget(session: Session, person_id: UUID) -> None:
-    """Nothing of an erased person stays in emails, stories, gifts as told, guests and bodies on their way."""
+    """Nothing of an erased person stays in emails, story, gifts, registrations, guests, bodies."""
     attached = list(session.execute(select(Guest.party_id).where(Guest.person_id == person_id)).scalars())
     gone = [person_id, *attached]
     session.execute(
@@ -89,12 +89,14 @@ def _forget(session: Session, person_id: UUID) -> None:
             text="",
             facts=None,
             secrets=None,
+            calendar=None,
             status=func.replace(func.replace(Email.status, "queued", "suppressed"), "sending", "suppressed"),
         )
     )
     session.execute(update(Delivery).where(Delivery.party_id.in_(gone)).values(body=None))
     session.execute(delete(TimelineEntry).where(TimelineEntry.party_id.in_(gone)))
     session.execute(delete(Gift).where(Gift.party_id.in_(gone)))
+    session.execute(delete(Registration).where(Registration.party_id.in_(gone)))
     session.execute(
         update(Guest)
         .where(Guest.party_id.in_(attached))

@@ -7,7 +7,7 @@ from jinja2 import TemplateError
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from services.notify import addresses, templates, timelines
+from services.notify import addresses, attachments, templates, timelines
 from services.notify.answers import LATER, LETTER, NEVER, Outcome
 from services.notify.mailer import Mailer, Outgoing
 from services.notify.models import SERVER, Email
@@ -61,6 +61,7 @@ def attempt(email: Email, by: Mailer, settings: NotifySettings) -> Outcome:
 def outgoing(email: Email, settings: NotifySettings) -> Outgoing:
     """What leaves: the stored body, or the same with its secrets in place, which exist only here."""
     subject, html, text = email.subject, email.html, email.text
+    opened: dict[str, str] = {}
     if email.secrets:
         opened = {name: reveal(sealed, settings.message_key) for name, sealed in email.secrets.items()}
         whole = templates.render(email.template, email.locale, {**(email.facts or {}), **opened})
@@ -76,7 +77,15 @@ def outgoing(email: Email, settings: NotifySettings) -> Outgoing:
         message_id=email.header_id,
         date=email.created_at,
         locale=email.locale,
+        calendar=_calendar(email, settings, online_url=opened.get("online_url", "")),
     )
+
+
+def _calendar(email: Email, settings: NotifySettings, *, online_url: str) -> attachments.Attachment | None:
+    if email.calendar is None:
+        return None
+    domain = settings.email_from.rpartition("@")[2].rstrip(">")
+    return attachments.calendar(email.calendar, email.locale, domain=domain, online_url=online_url)
 
 
 def conclude(

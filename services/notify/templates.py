@@ -20,7 +20,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from shared.typography import french
 
 LETTERS = Path(__file__).parent / "letters"
-NAMES = ("gift_received", "gift_failed", "gift_refunded", "sign_in_link")
+NAMES = (
+    *("gift_received", "gift_failed", "gift_refunded", "sign_in_link"),
+    *("registration_confirmed", "registration_rescheduled", "registration_cancelled"),
+)
 
 REFERENCE = {"fr": french("Référence :"), "en": "Reference:"}
 

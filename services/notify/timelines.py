@@ -44,14 +44,21 @@ class EntryShown(Schema):
 @routes.arguments(TimelineQuery, location="query")
 @routes.response(200, paged(EntryShown))
 def show(query, party_id):
-    """The story of a party, the latest first; gifts and what was written of them only with `giving.read`."""
+    """The story of a party, the latest first.
+
+    Gifts, and what was written of them, only with `giving.read`; events likewise, with `events.read`.
+    """
     with Transaction() as session:
         found = of_party(session, party_id, until=query.get("until"))
-        if not caller().has("giving.read"):
-            found = without_gifts(found)
+        for source, right in READERS.items():
+            if not caller().has(right):
+                found = without(found, source)
         keys = [TimelineEntry.at.desc(), TimelineEntry.id.desc()]
         return page(session, found, after=query["after"], limit=query["limit"], keys=keys)
 
+
+READERS = {"giving": "giving.read", "events": "events.read"}
+"""The right to read what each service told."""
 
 ADD = insert(TimelineEntry.__table__).on_conflict_do_nothing()
 
@@ -83,15 +90,15 @@ def add(
     session.execute(ADD, values | facts)
 
 
-def without_gifts(story: Select[Any]) -> Select[Any]:
-    """The story without its gifts, nor what was written because of them: subjects name sums."""
-    gift = aliased(TimelineEntry)
+def without(story: Select[Any], source: str) -> Select[Any]:
+    """The story without what this service told, nor what was written because of it: subjects name sums."""
+    fact = aliased(TimelineEntry)
     told = (
-        select(gift.id)
-        .where(gift.source == "giving", gift.correlation_id == TimelineEntry.correlation_id)
-        .where(gift.party_id == TimelineEntry.party_id)
+        select(fact.id)
+        .where(fact.source == source, fact.correlation_id == TimelineEntry.correlation_id)
+        .where(fact.party_id == TimelineEntry.party_id)
     )
-    return story.where(TimelineEntry.source != "giving", ~told.exists())
+    return story.where(TimelineEntry.source != source, ~told.exists())
 
 
 def of_party(session: Session, party_id: UUID, *, until: datetime | None = None) -> Select[Any]:

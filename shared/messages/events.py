@@ -116,6 +116,7 @@ class RegistrationCancelled(Registration, Message):
     reason = fields.String(
         required=True, validate=validate.OneOf(["withdrawn", "by_staff", "event_cancelled"])
     )
+    note = fields.Nested(Title, metadata={"description": "what the organisers say about it"})
     contact = fields.Nested(RegistrantContact)
 
 

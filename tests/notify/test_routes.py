@@ -148,7 +148,12 @@ def test_a_resend_says_all_that_the_first_said_and_only_its_way_is_its_own(setti
     first, at = _sent(settings), now()
     way = {"attempts": 7, "answer_code": 250, "reason": "Put off", "trouble": "mailbox"}
     way |= {"given_up_at": NOW, "asked_by": uuid4()}
-    words = {"facts": {"of": "then"}, "secrets": {"link": "sealed"}, "secrets_until": at + timedelta(days=1)}
+    words = {
+        "calendar": {"uid": "1"},
+        "facts": {"of": "then"},
+        "secrets": {"link": "sealed"},
+        "secrets_until": at + timedelta(days=1),
+    }
     rest = {"to_name": "Claire", "priority": 2, "useful_until": at + timedelta(days=1), "typed": True}
     with Transaction() as session:
         session.execute(update(Email).values(way | words | rest))

@@ -7,7 +7,17 @@ from uuid import UUID
 
 from shared.db import uuid7
 from shared.envelope import Envelope, joined
-from shared.messages import DonationFailed, DonationRefunded, DonationSettled, Message, PersonCard, seal
+from shared.messages import (
+    DonationFailed,
+    DonationRefunded,
+    DonationSettled,
+    Message,
+    PersonCard,
+    RegistrationCancelled,
+    RegistrationConfirmed,
+    RegistrationRescheduled,
+    seal,
+)
 from shared.outbox import row
 
 MESSAGE_KEY = "m" * 32
@@ -33,7 +43,8 @@ def heard(message: Message, *, message_id: UUID | None = None, at: datetime = NO
     """A message as it arrives, with what its headers said."""
     message.message_id = message_id or uuid7()
     message.occurred_at = at
-    message.correlation_id = getattr(message, "donation_id", None) or message.message_id
+    origin = getattr(message, "donation_id", None) or getattr(message, "registration_id", None)
+    message.correlation_id = origin or message.message_id
     return message
 
 
@@ -90,6 +101,60 @@ def refunded(
         **values,
     }
     return heard(DonationRefunded(**told), at=at)
+
+
+def _registration(who: dict[str, Any] | None, values: dict[str, Any]) -> dict[str, Any]:
+    party = who or {"party_id": uuid7(), "person_id": None}
+    return {
+        "registration_id": uuid7(),
+        "party_id": party["party_id"],
+        "person_id": party["person_id"],
+        "event_id": uuid7(),
+        "event_slug": "diner-2027",
+        "event_title": {"fr": "Dîner des anciens", "en": "Alumni dinner"},
+        "starts_at": datetime(2027, 6, 12, 17, 30, tzinfo=UTC),
+        "ends_at": datetime(2027, 6, 12, 21, 0, tzinfo=UTC),
+        "time_zone": "Europe/Paris",
+        "place": "Maison des anciens, Valmont",
+        "revision": 0,
+        "seats": 1,
+        "contact": who,
+        **values,
+    }
+
+
+def registrant(**values: Any) -> dict[str, Any]:
+    """A guest who registered, with their page's sealed address."""
+    link = seal("https://amicale.test/l/registration/0199.mac", MESSAGE_KEY)
+    return contact(
+        **{"link": link, "attendees": [{"given_name": "Claire", "family_name": "Dupont"}], **values}
+    )
+
+
+def registered(
+    who: dict[str, Any] | None = None, *, at: datetime = NOW, **values: Any
+) -> RegistrationConfirmed:
+    """One seat at a dinner, by a guest unless `who` is told."""
+    told = _registration(who or registrant(), {"confirmed_at": at, **values})
+    return heard(RegistrationConfirmed(**told), at=at)
+
+
+def same_seats(first: RegistrationConfirmed, **values: Any) -> dict[str, Any]:
+    """What a later message about this registration says too."""
+    return {name: getattr(first, name) for name in _registration(None, {})} | values
+
+
+def moved(first: RegistrationConfirmed, *, at: datetime = NOW, **values: Any) -> RegistrationRescheduled:
+    """The dinner is a week later."""
+    later = {"revision": 1, "rescheduled_at": at}
+    later |= {name: getattr(first, name) + timedelta(days=7) for name in ("starts_at", "ends_at")}
+    return heard(RegistrationRescheduled(**same_seats(first, **later | values)), at=at)
+
+
+def given_back(first: RegistrationConfirmed, *, at: datetime = NOW, **values: Any) -> RegistrationCancelled:
+    """They cannot come."""
+    told = {"cancelled_at": at, "reason": "withdrawn", **values}
+    return heard(RegistrationCancelled(**same_seats(first, **told)), at=at)
 
 
 def card(person_id: UUID, version: int, **values: Any) -> PersonCard:

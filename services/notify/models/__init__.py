@@ -7,6 +7,7 @@ from services.notify.models.email import MAILBOX, REFUSING, SERVER, UNREACHED, E
 from services.notify.models.gift import Gift
 from services.notify.models.guest import Guest
 from services.notify.models.recipient import Recipient
+from services.notify.models.registration import Registration
 from services.notify.models.resend import Resend
 from services.notify.models.subscription import CHANGED, ERASED, Subscription
 from services.notify.models.timeline_entry import TimelineEntry
@@ -26,6 +27,7 @@ __all__ = [
     "Gift",
     "Guest",
     "Recipient",
+    "Registration",
     "Resend",
     "Subscription",
     "TimelineEntry",

@@ -4,12 +4,13 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, UniqueConstraint, and_, exists, text
+from sqlalchemy import CheckConstraint, Index, SmallInteger, Text, UniqueConstraint, and_, exists, or_, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from services.notify.models.base import Base
 from services.notify.models.gift import Gift
+from services.notify.models.registration import Registration
 from shared.db import Id, Instant
 from shared.errors import Conflict
 
@@ -28,6 +29,12 @@ BACK_OFF_S = {
 """By class of trouble. unreached: no connection, nothing was learned about this email. refusing: the server
 answers and takes nothing from us, whatever the email. server: cut off on the way, or an answer about the
 server and not about the email. mailbox: grey listing, quota, load of one mailbox, which ask for minutes."""
+
+
+OUTDATED = {
+    "gift_received": "The gift that this email thanks for went back to its donor.",
+    "registration_confirmed": "The registration that this email speaks of was cancelled.",
+}
 
 
 class EmailCannotBeResent(Conflict):
@@ -87,6 +94,8 @@ class Email(Base):
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     secrets: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     secrets_until: Mapped[Instant | None]
+    calendar: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What the calendar file that goes with it says."""
     useful_until: Mapped[Instant | None]
     header_id: Mapped[str] = mapped_column(Text, unique=True)
     status: Mapped[str] = mapped_column(Text)
@@ -103,13 +112,26 @@ class Email(Base):
     given_up_at: Mapped[Instant | None]
     asked_by: Mapped[uuid.UUID | None]
     outdated: Mapped[bool] = column_property(
-        and_(
-            template == "gift_received",
-            exists().where(Gift.donation_id == correlation_id, Gift.refunded_minor == Gift.amount_minor),
+        or_(
+            and_(
+                template == "gift_received",
+                exists().where(Gift.donation_id == correlation_id, Gift.refunded_minor == Gift.amount_minor),
+            ),
+            and_(
+                template.in_(("registration_confirmed", "registration_rescheduled")),
+                exists().where(
+                    Registration.registration_id == correlation_id, Registration.cancelled_at.is_not(None)
+                ),
+            ),
         ),
         deferred=True,
     )
-    """It thanks for a gift that went back since."""
+    """It thanks for a gift that went back since, or speaks of seats that were given back."""
+
+    @property
+    def has_calendar(self) -> bool:
+        """Whether a calendar file goes with it."""
+        return self.calendar is not None
 
     def claim(self, *, at: datetime) -> None:
         """Ours until the claim lapses, whatever becomes of this process."""
@@ -152,6 +174,6 @@ class Email(Base):
         if not self.text or self.outlived(at=at):
             raise EmailCannotBeResent
         if self.outdated:
-            raise EmailCannotBeResent("The gift that this email thanks for went back to its donor.")
+            raise EmailCannotBeResent(OUTDATED.get(self.template, OUTDATED["registration_confirmed"]))
         if self.facts is not None and self.secrets is None:
             raise EmailCannotBeResent("The link in this email is gone; a new one must be asked for.")

@@ -1,0 +1,296 @@
+"""Registrations: what follows when events tells of one: email with a calendar file, CRM change, story.
+
+In whichever order they are heard: who gave their seats back gets no confirmation any more, and the date that
+is told is the latest that is known.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from services.notify import addresses, changes, emails, guests, parties, timelines
+from services.notify.models import Registration
+from services.notify.settings import NotifySettings
+from shared.i18n import DEFAULT, format_occasion, words
+from shared.messages import (
+    RegistrantAttached,
+    RegistrationCancelled,
+    RegistrationConfirmed,
+    RegistrationRescheduled,
+)
+
+AnyRegistration = RegistrationConfirmed | RegistrationRescheduled | RegistrationCancelled
+
+CANCELLED = {
+    "withdrawn": {
+        "fr": "A rendu sa place pour «\u00a0{event}\u00a0»",
+        "en": "Gave back their place at “{event}”",
+    },
+    "by_staff": {
+        "fr": "Inscription à «\u00a0{event}\u00a0» annulée par l’équipe",
+        "en": "Registration for “{event}” cancelled by the office",
+    },
+    "event_cancelled": {
+        "fr": "«\u00a0{event}\u00a0» n’aura pas lieu\u00a0: inscription annulée",
+        "en": "“{event}” will not take place: registration cancelled",
+    },
+}
+
+
+def confirmed(
+    session: Session, message: RegistrationConfirmed, *, settings: NotifySettings, at: datetime
+) -> None:
+    """The seats are theirs: say so with a calendar file, tell the CRM, and write it in their story."""
+    kept = _keep(session, message)
+    _follow(
+        session,
+        message,
+        kept,
+        template="registration_confirmed" if kept.cancelled_at is None else None,
+        kind="registered",
+        words={"fr": "S’est inscrit·e à «\u00a0{event}\u00a0»", "en": "Registered for “{event}”"},
+        occurred_at=message.confirmed_at,
+        at=at,
+        settings=settings,
+    )
+
+
+def rescheduled(
+    session: Session, message: RegistrationRescheduled, *, settings: NotifySettings, at: datetime
+) -> None:
+    """Another time or place: the email's calendar file moves what their calendar holds."""
+    kept = _keep(session, message)
+    is_news = kept.cancelled_at is None and kept.revision == message.revision
+    _follow(
+        session,
+        message,
+        kept,
+        template="registration_rescheduled" if is_news else None,
+        kind="registration_rescheduled",
+        words={
+            "fr": "Prévenu·e du changement de date ou de lieu de «\u00a0{event}\u00a0»",
+            "en": "Told of the new time or place of “{event}”",
+        },
+        occurred_at=message.rescheduled_at,
+        at=at,
+        settings=settings,
+    )
+
+
+def cancelled(
+    session: Session, message: RegistrationCancelled, *, settings: NotifySettings, at: datetime
+) -> None:
+    """The seats are free again: say why, and take the event out of their calendar."""
+    kept = _keep(session, message)
+    note = words(message.note, _locale(message)) if message.note else ""
+    _follow(
+        session,
+        message,
+        kept,
+        template="registration_cancelled",
+        kind="registration_cancelled",
+        words=CANCELLED[message.reason],
+        occurred_at=message.cancelled_at,
+        at=at,
+        settings=settings,
+        facts={"reason": message.reason, "note": note},
+    )
+
+
+def attached(session: Session, message: RegistrantAttached, *, at: datetime) -> None:
+    """A guest's registrations are a person's: both states change for the CRM."""
+    guests.attach(session, message.party_id, message.person_id, at=message.attached_at)
+    for party_id in (message.party_id, parties.resolve(session, message.party_id)):
+        changes.record(
+            session,
+            party_id=party_id,
+            message_id=message.message_id,
+            cause=message.type,
+            occurred_at=message.attached_at,
+            at=at,
+            correlation_id=message.correlation_id,
+        )
+    timelines.add(
+        session,
+        message_id=message.message_id,
+        party_id=message.person_id,
+        kind="registrant_attached",
+        source="events",
+        at=message.attached_at,
+        words={
+            "fr": "Inscriptions faites sans compte reconnues grâce à l’adresse vérifiée",
+            "en": "Registrations made without an account recognised by the verified address",
+        },
+        correlation_id=message.correlation_id,
+        ref=str(message.party_id),
+    )
+
+
+LATEST = (
+    "event_slug",
+    "event_title_fr",
+    "event_title_en",
+    "starts_at",
+    "ends_at",
+    "time_zone",
+    "place",
+    "revision",
+)
+
+NEWER = ", ".join(
+    f"{x} = case when excluded.revision < r.revision then r.{x} else excluded.{x} end" for x in LATEST
+)
+
+KEEP = text(f"""
+insert into registrations as r (registration_id, party_id, event_id, seats, {", ".join(LATEST)},
+  confirmed_at, cancelled_at, cancel_reason)
+values (:registration_id, :party_id, :event_id, :seats, :{", :".join(LATEST)},
+  :confirmed_at, :cancelled_at, :reason)
+on conflict (registration_id) do update set
+  {NEWER},
+  seats = excluded.seats,
+  confirmed_at = coalesce(r.confirmed_at, excluded.confirmed_at),
+  cancelled_at = coalesce(r.cancelled_at, excluded.cancelled_at),
+  cancel_reason = coalesce(r.cancel_reason, excluded.cancel_reason)
+""")
+"""In whichever order it is heard: cancelled is for good, and the highest revision says when and where."""
+
+TOLD = ("registration_id", "party_id", "event_id", "event_slug", "seats")
+OCCASION = ("starts_at", "ends_at", "time_zone", "place", "revision")
+
+
+def _keep(session: Session, message: AnyRegistration) -> Registration:
+    """Take over what is told of a registration; as it stands then."""
+    values = {name: getattr(message, name) for name in TOLD + OCCASION} | {
+        "event_title_fr": message.event_title["fr"],
+        "event_title_en": message.event_title["en"],
+        "confirmed_at": getattr(message, "confirmed_at", None),
+        "cancelled_at": getattr(message, "cancelled_at", None),
+        "reason": getattr(message, "reason", None),
+    }
+    session.execute(KEEP, values)
+    session.expire_all()
+    return session.get_one(Registration, message.registration_id)
+
+
+def _follow(
+    session: Session,
+    message: AnyRegistration,
+    kept: Registration,
+    *,
+    template: str | None,
+    kind: str,
+    words: dict[str, str],
+    occurred_at: datetime,
+    at: datetime,
+    settings: NotifySettings,
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """Email, unless there is nothing to say any more; CRM change; line of the story."""
+    if message.contact is not None:
+        guests.meet(session, message.contact, at=occurred_at)
+    party_id = parties.resolve(session, message.party_id)
+    if template is not None:
+        _write(session, message, kept, template, party_id, facts or {}, occurred_at, at, settings)
+    changes.record(
+        session,
+        party_id=party_id,
+        message_id=message.message_id,
+        cause=message.type,
+        occurred_at=occurred_at,
+        at=at,
+        correlation_id=message.correlation_id,
+    )
+    timelines.add(
+        session,
+        message_id=message.message_id,
+        party_id=message.party_id,
+        kind=kind,
+        source="events",
+        at=occurred_at,
+        words={locale: said.format(event=kept.event_title[locale]) for locale, said in words.items()},
+        correlation_id=message.correlation_id,
+        ref=str(message.registration_id),
+    )
+
+
+def _write(
+    session: Session,
+    message: AnyRegistration,
+    kept: Registration,
+    template: str,
+    party_id: UUID,
+    facts: dict[str, Any],
+    occurred_at: datetime,
+    at: datetime,
+    settings: NotifySettings,
+) -> None:
+    known_as = party_id if party_id != message.party_id else None
+    to = addresses.choose(session, contact=message.contact, person_id=message.person_id or known_as)
+    secrets = _secrets(message)
+    told = _facts(message, kept, to.locale, settings) | facts
+    emails.queue(
+        session,
+        message=message,
+        template=template,
+        to=to,
+        party_id=message.party_id,
+        facts={name: fact for name, fact in told.items() if name not in secrets},
+        secrets=secrets,
+        calendar=_calendar(kept, to.locale, settings, changed_at=occurred_at),
+        occurred_at=occurred_at,
+        useful_until=kept.ends_at,
+        at=at,
+        settings=settings,
+    )
+
+
+def _secrets(message: AnyRegistration) -> dict[str, str]:
+    """The sealed addresses by the names that letters know them under."""
+    contact: dict[str, Any] = message.contact or {}
+    sealed = {"registration_url": contact.get("link"), "online_url": contact.get("online_url")}
+    return {name: value for name, value in sealed.items() if value}
+
+
+def _facts(
+    message: AnyRegistration, kept: Registration, locale: str, settings: NotifySettings
+) -> dict[str, Any]:
+    attendees = message.contact["attendees"] if message.contact else []
+    names = [f"{each['given_name']} {each['family_name']}".strip() for each in attendees]
+    return {
+        "event": words(kept.event_title, locale),
+        "event_url": f"{settings.public_url}/events/{kept.event_slug}",
+        "when": format_occasion(kept.starts_at, kept.ends_at, kept.time_zone, locale),
+        "place": kept.place,
+        "people": names,
+        "seats": message.seats,
+        "registration_url": "",
+        "online_url": "",
+        "reference": str(message.registration_id),
+    }
+
+
+def _calendar(
+    kept: Registration, locale: str, settings: NotifySettings, *, changed_at: datetime
+) -> dict[str, Any]:
+    """What the calendar file says; its id is the registration's, and each later one replaces it."""
+    gone = kept.cancelled_at is not None
+    return {
+        "uid": str(kept.registration_id),
+        "sequence": 2 * kept.revision + gone,
+        "title": words(kept.event_title, locale),
+        "starts_at": kept.starts_at.isoformat(),
+        "ends_at": kept.ends_at.isoformat(),
+        "time_zone": kept.time_zone,
+        "place": kept.place,
+        "url": f"{settings.public_url}/events/{kept.event_slug}",
+        "changed_at": changed_at.isoformat(),
+        "is_cancelled": gone,
+    }
+
+
+def _locale(message: AnyRegistration) -> str:
+    return str(message.contact["locale"]) if message.contact else DEFAULT
