@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sandbox.crm.records import TABLES as CRM_TABLES
+
 TABLES = """
 CREATE TABLE IF NOT EXISTS objects (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, account TEXT NOT NULL, kind TEXT NOT NULL,
@@ -48,7 +50,7 @@ class Store:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA cache_size = -2000")
-        self._connection.executescript(TABLES)
+        self._connection.executescript(TABLES + CRM_TABLES)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

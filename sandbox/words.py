@@ -172,6 +172,33 @@ WORDS = {
     ),
     "control.receiver_late_next": ("Les prochains à tarder", "The next ones to be late"),
     "control.receiver_late_s": ("Tardent de, en secondes", "Late by, in seconds"),
+    "control.crm": ("Réponses du CRM", "The CRM’s answers"),
+    "control.crm_limit_percent": ("Trop de demandes (429), en %", "Too many requests (429), in %"),
+    "control.crm_limit_next": ("Les prochains limités", "The next ones limited"),
+    "control.crm_fail_percent": (
+        "Échouent sans rien faire (500), en %",
+        "Fail without doing anything (500), in %",
+    ),
+    "control.crm_fail_next": ("Les prochains à échouer", "The next ones to fail"),
+    "control.crm_html_percent": ("Répondent une page HTML, en %", "Answer an HTML page, in %"),
+    "control.crm_html_next": ("Les prochains en HTML", "The next ones in HTML"),
+    "control.crm_error_percent": (
+        "Répondent 200 avec une erreur, en %",
+        "Answer 200 with an error inside, in %",
+    ),
+    "control.crm_error_next": ("Les prochains avec une erreur", "The next ones with an error"),
+    "control.crm_late_percent": ("Faits, mais répondus trop tard, en %", "Done, but answered too late, in %"),
+    "control.crm_late_next": ("Les prochains à tarder", "The next ones to be late"),
+    "control.crm_swap_percent": (
+        "Répondent l’identifiant d’un autre, en %",
+        "Answer somebody else’s id, in %",
+    ),
+    "control.crm_swap_next": ("Les prochains échangés", "The next ones swapped"),
+    "control.crm_late_s": ("Tardent de, en secondes", "Late by, in seconds"),
+    "control.crm_slow_s": ("Ralentis de, en secondes", "Slowed by, in seconds"),
+    "control.crm_seed": ("Graine du hasard", "Seed of the dice"),
+    "control.crm_off": ("Éteint", "Off"),
+    "control.crm_errors_hidden": ("Erreurs sans détail", "Errors without details"),
     "control.mail": ("Serveur de courriel", "Mail server"),
     "control.mail.lead": (
         "Une liste JSON de règles : stage (mail, rcpt, data), address (avec *), answer (« 450 4.2.1 Later », "
