@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sandbox.crm.records import TABLES as CRM_TABLES
+from sandbox.crm import records as crm
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -50,7 +50,8 @@ class Store:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA cache_size = -2000")
-        self._connection.executescript(TABLES + CRM_TABLES)
+        self._connection.executescript(TABLES + crm.TABLES)
+        crm.seed(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

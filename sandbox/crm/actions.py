@@ -17,6 +17,8 @@ def execute(db: sqlite3.Connection, entity: str, action: str, params: Params) ->
         raise Refusal(f"API ({entity}, {action}) does not exist (join the API team and implement it!)")
     if action not in ACTIONS:
         raise Refusal(f"Api {entity} {action} version 4 does not exist.")
+    if entity in schema.READ_ONLY and action != "get":
+        raise Refusal("Authorization failed", status=403)
     matched = None
     db.execute("SAVEPOINT crm_call")
     try:

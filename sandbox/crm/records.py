@@ -31,6 +31,17 @@ CREATE TABLE IF NOT EXISTS crm_numbers (name TEXT PRIMARY KEY, last INTEGER NOT 
 Record = dict[str, Any]
 
 
+def seed(db: sqlite3.Connection) -> None:
+    """What a fresh CiviCRM has: its types and options."""
+    rows = [("OptionValue", each) for each in schema.option_values()]
+    for entity, names in schema.LOOKUPS.items():
+        rows += [(entity, {"id": id, "name": name, "is_active": 1}) for id, name in names.items()]
+    db.executemany(
+        "INSERT OR IGNORE INTO crm_records VALUES (?, ?, ?)",
+        [(entity, body["id"], json.dumps(body)) for entity, body in rows],
+    )
+
+
 def create(db: sqlite3.Connection, entity: str, told: Record) -> Record:
     known, values = schema.ENTITIES[entity], formatted(entity, told)
     missing = [name for name in known.required if values.get(name) in (None, "")]

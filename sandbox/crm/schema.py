@@ -26,6 +26,8 @@ EVENT_TYPES = {
     6: "Workshop",
 }
 
+OPTION_GROUPS = {1: "contribution_status", 2: "participant_role", 3: "event_type"}
+
 
 @dataclass(frozen=True)
 class Entity:
@@ -109,4 +111,44 @@ ENTITIES = {
         links={"contact_id": "Contact", "event_id": "Event"},
         custom=("Amicale_registration.registration_id", "Amicale_registration.cancelled_at"),
     ),
+    "Phone": Entity(
+        fields={"id": INTEGER, "contact_id": INTEGER, "phone": STRING, "is_primary": BOOLEAN},
+        required=("contact_id", "phone"),
+        links={"contact_id": "Contact"},
+    ),
+    "Address": Entity(
+        fields={
+            "id": INTEGER, "contact_id": INTEGER, "street_address": STRING, "postal_code": STRING,
+            "city": STRING, "is_primary": BOOLEAN,
+        },
+        required=("contact_id",),
+        links={"contact_id": "Contact"},
+    ),
+    "FinancialType": Entity(fields={"id": INTEGER, "name": STRING, "is_active": BOOLEAN}),
+    "LocationType": Entity(fields={"id": INTEGER, "name": STRING, "is_active": BOOLEAN}),
+    "ParticipantStatusType": Entity(fields={"id": INTEGER, "name": STRING, "is_active": BOOLEAN}),
+    "OptionValue": Entity(
+        fields={
+            "id": INTEGER, "option_group_id": INTEGER, "name": STRING, "value": STRING, "is_active": BOOLEAN,
+        },
+        options={"option_group_id": OPTION_GROUPS},
+    ),
 }  # fmt: skip
+
+LOOKUPS = {
+    "FinancialType": FINANCIAL_TYPES,
+    "LocationType": LOCATION_TYPES,
+    "ParticipantStatusType": PARTICIPANT_STATUSES,
+}
+"""Entities that are there from the first, and that this API key may only read."""
+READ_ONLY = frozenset({*LOOKUPS, "OptionValue"})
+
+
+def option_values() -> list[dict[str, Any]]:
+    """The option groups' values as the entity OptionValue shows them."""
+    groups = (CONTRIBUTION_STATUSES, PARTICIPANT_ROLES, EVENT_TYPES)
+    told = [(group, id, name) for group, each in enumerate(groups, 1) for id, name in each.items()]
+    return [
+        {"id": n, "option_group_id": group, "name": name, "value": str(id), "is_active": 1}
+        for n, (group, id, name) in enumerate(told, 1)
+    ]

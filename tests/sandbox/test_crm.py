@@ -127,7 +127,7 @@ def test_one_person_may_be_registered_twice(crm, zoe):
 
     found = crm(
         "Participant", "get", select=["Amicale_registration.*", "event_id.title"],
-        where=[["OR", [["Amicale_registration.registration_id", "=", "r2"], ["id", "IS NULL"]]]],
+        where=[["OR", [["Amicale_registration.registration_id", "=", "r2"], ["source", "=", "none"]]]],
     ).json()["values"]  # fmt: skip
 
     assert [(f["Amicale_registration.registration_id"], f["event_id.title"]) for f in found] == [
@@ -197,3 +197,18 @@ def test_several_calls_in_one_request_stand_each_for_itself(running, crm, zoe):
 
     assert answer.status_code == 200
     assert [("error_message" in each) for each in answer.json()] == [False, True]
+
+
+def test_types_and_statuses_can_be_looked_up_and_not_written(crm):
+    types = crm("FinancialType", "get", where=[["name", "=", "Donation"], ["is_active", "=", True]])
+    statuses = crm(
+        "OptionValue", "get", select=["name"],
+        where=[
+            ["option_group_id:name", "=", "contribution_status"],
+            ["name", "IN", ["Completed", "Refunded"]],
+        ],
+    )  # fmt: skip
+
+    assert [each["id"] for each in types.json()["values"]] == [1]
+    assert {each["name"] for each in statuses.json()["values"]} == {"Completed", "Refunded"}
+    assert message(crm("FinancialType", "create", values={"name": "X"})) == (403, "Authorization failed")
