@@ -5,7 +5,8 @@ from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
 from werkzeug.wrappers import Response
 
 from sandbox import authenticator, control, index, looks
-from sandbox.crm import api as crm
+from sandbox.crm import api as crm_api
+from sandbox.crm import pages as crm
 from sandbox.mailbox import pages as mailbox
 from sandbox.provider import api, history, page
 from sandbox.receiver import pages as receiver
@@ -20,7 +21,7 @@ def create_app(world: World) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX
     app.extensions["sandbox"] = world
     app.get("/healthz")(lambda: {"status": "alive"})
-    for part in (api, page, history, control, mailbox, receiver, crm, authenticator, index):
+    for part in (api, page, history, control, mailbox, receiver, crm_api, crm, authenticator, index):
         app.register_blueprint(part.routes)
     app.before_request(refuse_other_sites)
     app.after_request(looks.guarded)

@@ -127,6 +127,27 @@ WORDS = {
     "receiver.forged": ("signature fausse", "wrong signature"),
     "receiver.unverified": ("signature non vérifiée", "signature not verified"),
     "receiver.body": ("Contenu", "Body"),
+    # The CRM.
+    "crm": ("CRM", "CRM"),
+    "crm.lead": ("Les contacts tels que le CRM les tient.", "The contacts as the CRM keeps them."),
+    "crm.search": ("Nom, adresse ou identifiant", "Name, address or id"),
+    "crm.empty": ("Aucun contact", "No contact"),
+    "crm.empty.lead": (
+        "Les contacts arrivent quand un connecteur les envoie.",
+        "Contacts arrive when a connector sends them.",
+    ),
+    "crm.trash": ("corbeille", "trash"),
+    "crm.back": ("Tous les contacts", "All contacts"),
+    "crm.edit": ("Enregistrer", "Save"),
+    "crm.edit.lead": ("Modifier ici, c’est le faire chez le CRM.", "A change here is made in the CRM."),
+    "crm.delete": ("Mettre à la corbeille", "Move to trash"),
+    "crm.first_name": ("Prénom", "First name"),
+    "crm.last_name": ("Nom", "Last name"),
+    "crm.email_primary.email": ("Courriel", "Email"),
+    "crm.contributions": ("Contributions", "Contributions"),
+    "crm.participants": ("Participations", "Participations"),
+    "crm.none": ("Aucune", "None"),
+    "crm.raw": ("Fiche brute", "Raw record"),
     # The authenticator.
     "authenticator": ("Codes à usage unique", "One-time codes"),
     "authenticator.lead": (

@@ -212,3 +212,16 @@ def test_types_and_statuses_can_be_looked_up_and_not_written(crm):
     assert [each["id"] for each in types.json()["values"]] == [1]
     assert {each["name"] for each in statuses.json()["values"]} == {"Completed", "Refunded"}
     assert message(crm("FinancialType", "create", values={"name": "X"})) == (403, "Authorization failed")
+
+
+def test_a_change_by_hand_on_the_page_is_a_change_in_the_crm(running, crm, zoe):
+    page = f"{running.url}/sandbox/crm/{zoe}"
+
+    httpx.post(page, data={"first_name": "Zoé", "last_name": "Main", "email_primary.email": "m@example.org"})
+
+    (found,) = crm("Contact", "get", select=["last_name", "email_primary.email"]).json()["values"]
+    assert (found["last_name"], found["email_primary.email"]) == ("Main", "m@example.org")
+    assert "Main" in httpx.get(f"{running.url}/sandbox/crm/?q=m@example").text
+    assert httpx.get(page).status_code == 200
+    httpx.post(page, data={"act": "delete"})
+    assert crm("Contact", "get").json()["values"] == []
