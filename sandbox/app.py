@@ -5,6 +5,8 @@ from werkzeug.exceptions import HTTPException, InternalServerError, NotFound
 from werkzeug.wrappers import Response
 
 from sandbox import authenticator, control, index, looks
+from sandbox.crm import api as crm_api
+from sandbox.crm import pages as crm
 from sandbox.mailbox import pages as mailbox
 from sandbox.provider import api, history, page
 from sandbox.receiver import pages as receiver
@@ -15,12 +17,13 @@ BODY_MAX = 1024 * 1024
 
 
 def create_app(world: World) -> Flask:
-    """Everything under /sandbox, and the provider's API under /v1."""
+    """Everything under /sandbox, the provider's API under /v1 and the CRM's under /civicrm."""
     app = Flask(__name__, static_url_path="/sandbox/static")
     app.config["MAX_CONTENT_LENGTH"] = BODY_MAX
     app.extensions["sandbox"] = world
     app.get("/healthz")(lambda: {"status": "alive"})
-    for part in (api, page, history, control, mailbox, receiver, authenticator, traces, index):
+    parts = (api, page, history, control, mailbox, receiver, crm_api, crm, authenticator, traces, index)
+    for part in parts:
         app.register_blueprint(part.routes)
     app.before_request(refuse_other_sites)
     app.after_request(looks.guarded)

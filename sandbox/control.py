@@ -20,7 +20,7 @@ routes = Blueprint("control", __name__, url_prefix="/sandbox/control")
 
 GROUPS = {
     group: [name for name in switches.KINDS if name.startswith(f"{group}_")]
-    for group in ("webhook", "api", "receiver")
+    for group in ("webhook", "api", "receiver", "crm")
 }
 
 

@@ -11,7 +11,7 @@ from sandbox.world import world
 routes = Blueprint("index", __name__, url_prefix="/sandbox")
 
 FONTS = Path(__file__).parents[1] / "web" / "ui" / "vendor"
-PLACES = ("mailbox", "receiver", "authenticator", "traces", "control")
+PLACES = ("mailbox", "receiver", "crm", "authenticator", "traces", "control")
 
 
 @routes.get("/", strict_slashes=False)

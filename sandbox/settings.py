@@ -1,6 +1,6 @@
 """What the sandbox is told at its start."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.settings import Process, SettingsMissing
 
@@ -10,7 +10,7 @@ class SandboxSettings(Process):
     """`sandbox_accounts_file` lists provider accounts as in PROVIDER_ACCOUNTS_FILE, plus `webhook_url`.
 
     `sandbox_totp_file` lists the demo's sign-ins (see authenticator), `sandbox_receivers_file` the
-    secrets of the webhook receivers by name.
+    secrets of the webhook receivers by name, `sandbox_crm_key` is the API key of the CRM's one user.
     """
 
     sandbox_port: int
@@ -19,6 +19,7 @@ class SandboxSettings(Process):
     sandbox_accounts_file: str = ""
     sandbox_totp_file: str = ""
     sandbox_receivers_file: str = ""
+    sandbox_crm_key: str = field(default="", repr=False)
 
 
 def load() -> SandboxSettings:

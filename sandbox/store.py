@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sandbox.crm import records as crm
 from sandbox.traces import spans
 
 TABLES = """
@@ -50,7 +51,8 @@ class Store:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.execute("PRAGMA cache_size = -2000")
-        self._connection.executescript(TABLES + spans.TABLES)
+        self._connection.executescript(TABLES + spans.TABLES + crm.TABLES)
+        crm.seed(self._connection)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -16,7 +16,8 @@ class Switches:
 
     Webhooks: dropped ones stay in the events list; the spread delays each by a random part of it, which
     changes their order; paused ones wait. API: a failing call does nothing; a late one does its work,
-    commits, and answers only after `api_late_s`, when its caller has left.
+    commits, and answers only after `api_late_s`, when its caller has left. CRM: limited, failing, html and
+    error (200 with an error inside) do nothing; late does its work; swap answers with somebody else's id.
     """
 
     webhook_drop_percent: float = 0
@@ -37,6 +38,23 @@ class Switches:
     receiver_late_percent: float = 0
     receiver_late_next: int = 0
     receiver_late_s: float = 30
+    crm_limit_percent: float = 0
+    crm_limit_next: int = 0
+    crm_fail_percent: float = 0
+    crm_fail_next: int = 0
+    crm_html_percent: float = 0
+    crm_html_next: int = 0
+    crm_error_percent: float = 0
+    crm_error_next: int = 0
+    crm_late_percent: float = 0
+    crm_late_next: int = 0
+    crm_swap_percent: float = 0
+    crm_swap_next: int = 0
+    crm_late_s: float = 30
+    crm_slow_s: float = 0
+    crm_seed: int = 1
+    crm_off: bool = False
+    crm_errors_hidden: bool = False
 
 
 KINDS: dict[str, Any] = {each.name: each.type for each in fields(Switches)}
@@ -46,6 +64,7 @@ LIMITS = {
     "copies": (1, 20),
     "s": (0, 3600),
     "next": (0, 1_000_000),
+    "seed": (0, 1_000_000),
 }
 
 

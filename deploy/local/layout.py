@@ -163,6 +163,7 @@ class Layout:
             "SANDBOX_DATA": str(self.folder.sandbox),
             "SANDBOX_ACCOUNTS_FILE": str(self.keys.keep("sandbox_accounts.json", json.dumps(accounts))),
             "SANDBOX_TOTP_FILE": str(self.keys.keep("sandbox_totp.json", json.dumps(totp))),
+            "SANDBOX_CRM_KEY_FILE": str(self.keys.path("crm_api_key")),
         }
 
     def _of_gateway(self) -> dict[str, str]:

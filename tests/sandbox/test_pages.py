@@ -13,7 +13,7 @@ import pytest
 from shared.payments import gateway
 from tests.support.provider import entry, provider
 
-PAGES = ("", "mailbox/", "receiver", "receiver/crm", "authenticator", "control")
+PAGES = ("", "mailbox/", "receiver", "receiver/crm", "crm", "authenticator", "control")
 
 
 @pytest.fixture(scope="module")

@@ -126,6 +126,9 @@ def entry(account: str = "foundation", **more: Any) -> dict[str, Any]:
     }
 
 
+CRM_KEY = "the-key-of-the-crm"
+
+
 @contextmanager
 def provider(
     folder: Path,
@@ -218,7 +221,8 @@ def _told(folder: Path, port: int, public_url: str) -> dict[str, Any]:
         "sandbox_smtp_port": free_port(),
         "sandbox_data": str(folder / "sandbox"),
         "sandbox_accounts_file": str(folder / "sandbox-accounts.json"),
+        "sandbox_crm_key": CRM_KEY,
     }
 
 
-__all__ = ["Process", "Provider", "entry", "provider", "provider_process"]
+__all__ = ["CRM_KEY", "Process", "Provider", "entry", "provider", "provider_process"]
