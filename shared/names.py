@@ -100,9 +100,18 @@ def folded(text: str) -> str:
     return tidy(text).casefold()
 
 
+def fold(name: str) -> str:
+    """One form of a name for comparing and searching: no accents, no capitals, single spaces."""
+    plain = "".join(
+        each for each in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(each)
+    )
+    return " ".join("".join(each if each.isalnum() or each in "@._" else " " for each in plain).split())
+
+
 def same_wish(wish: dict[str, Any]) -> dict[str, Any]:
-    """What makes two wishes for a gift the same, in the portal's key and in giving's comparison: all but the
-    language of the page, and the capitals and spaces of who gives. The gift keeps what was typed first.
+    """What makes two wishes for a gift or for seats the same, in the portal's key and in the service's
+    comparison: all but the language of the page, and the capitals and spaces of who asks. What was typed
+    first is kept.
     """
     who = {name: folded(wish[name]) for name in ("given_name", "family_name", "email") if name in wish}
     return {name: value for name, value in wish.items() if name != "locale"} | who

@@ -72,7 +72,7 @@ def once(
     `row.release()`; a repeat after it goes on from where the first stopped. A door that ends in this same
     transaction passes `claim_s=0`.
     """
-    scope = {"caller": auth.caller().key, "route": _route(), "idempotency_key": key}
+    scope = scope_of(key)
     digest = wish_hash(wish)
     if callable(values):
         if session.execute(select(literal(1)).select_from(model).filter_by(**scope)).first():
@@ -84,6 +84,11 @@ def once(
         assert made is not None
         return made
     return _repeat(session, model, scope, digest, claim_s)
+
+
+def scope_of(key: str) -> dict[str, str]:
+    """The columns that a key is unique in: who calls, which route, and the key."""
+    return {"caller": auth.caller().key, "route": _route(), "idempotency_key": key}
 
 
 def _insert(

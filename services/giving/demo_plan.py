@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.giving import demo_campaigns as words
-from services.giving import donors
 from services.giving.models import Campaign, Donor
+from shared.names import fold
 
 AMOUNTS = [2000, 3000, 5000, 6000, 8000, 10000, 12000, 15000, 20000, 30000, 50000, 100000, 200000]
 WEIGHTS = [8, 9, 18, 12, 8, 16, 12, 6, 7, 6, 4, 2, 1]
@@ -84,5 +84,5 @@ def _planned(
 
 
 def _address(given: str, family: str) -> str:
-    name = donors.fold(f"{given} {family}").replace(" ", ".")
+    name = fold(f"{given} {family}").replace(" ", ".")
     return f"{name.encode('ascii', 'ignore').decode()}@courriel.example"

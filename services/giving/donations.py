@@ -25,7 +25,7 @@ from shared.errors import NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey
 from shared.limits import limit, network
 from shared.money import Minor
-from shared.names import PersonName, same_wish
+from shared.names import PersonName, fold, same_wish
 from shared.once import once
 
 routes = Blueprint("donations", __name__, url_prefix="/api/v1/giving/donations")
@@ -90,7 +90,7 @@ def slow_down(who: Caller, wish: dict[str, Any]) -> None:
     """Card testing is slowed: by address, by the email typed, and for everyone together."""
     limit(database.engine, "giving.address", network(who.address), most=20, per_s=600)
     if wish.get("email"):
-        limit(database.engine, "giving.email", donors.fold(wish["email"]), most=10, per_s=600)
+        limit(database.engine, "giving.email", fold(wish["email"]), most=10, per_s=600)
     if who.person_id is None:
         limit(database.engine, "giving.guests", "all", most=600, per_s=60)
 

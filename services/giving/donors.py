@@ -1,6 +1,5 @@
 """Donors: replicas of the directory's people, guests, and who counts as whom."""
 
-import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -15,6 +14,7 @@ from services.giving.settings import current
 from shared.bodies import FieldsRefused
 from shared.db import uuid7
 from shared.messages import DonorAttached, PersonCard, email_mark
+from shared.names import fold
 from shared.outbox import publish
 
 
@@ -249,14 +249,6 @@ def forget_unused_guests(session: Session, *, before: datetime) -> int:
     gave = select(Donation.id).where(Donation.donor_id == Donor.id).exists()
     unused = delete(Donor).where(Donor.id.is_distinct_from(Donor.person_id), Donor.created_at < before, ~gave)
     return len(session.execute(unused.returning(Donor.id)).all())
-
-
-def fold(name: str) -> str:
-    """One form of a name for comparing and searching: no accents, no capitals, single spaces."""
-    plain = "".join(
-        each for each in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(each)
-    )
-    return " ".join("".join(each if each.isalnum() or each in "@._" else " " for each in plain).split())
 
 
 def _search(given_name: str, family_name: str, email: str | None) -> str:

@@ -17,6 +17,7 @@ from schemathesis.core.failures import FailureGroup
 
 from shared.rights import RIGHTS
 from tests.contracts.conftest import SERVICES, application, environment
+from tests.events import world as events_world
 from tests.giving import world
 from tests.support import provider as provider_support
 from tests.support.postgres import ServiceDatabase
@@ -59,6 +60,13 @@ def _a_gift(app: Flask) -> dict[str, str]:
     return {"campaign_id": campaign, "id_or_slug": campaign, "donation_id": made["id"], "token": made["link"]}
 
 
+def _a_registration(app: Flask) -> dict[str, str]:
+    event = str(events_world.event())
+    made = _post(app, "/api/v1/events/registrations", {"event_id": event, **world.GUEST})
+    ids = {"registration_id": made["id"], "token": made["link"]}
+    return {"event_id": event, "id_or_slug": event, **ids}
+
+
 def _a_person(app: Flask) -> dict[str, str]:
     wish = {"given_name": "Zoé", "family_name": "Martin", "locale": "fr"}
     return {"person_id": _post(app, "/api/v1/directory/people", wish)["id"]}
@@ -70,6 +78,7 @@ def _a_subscription(app: Flask) -> dict[str, str]:
 
 
 SEEDS: dict[str, Callable[[Flask], dict[str, str]]] = {
+    "events": _a_registration,
     "giving": _a_gift,
     "directory": _a_person,
     "notify": _a_subscription,

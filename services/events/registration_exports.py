@@ -1,0 +1,112 @@
+"""Registration exports: who comes to an event, as a file for a spreadsheet; each leaves a trace."""
+
+import csv
+import io
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from services.events.agenda import LocaleQuery
+from services.events.models import Registration, Transaction
+from services.events.registration_records import record, search
+from services.events.settings import current
+from shared import audit
+from shared.auth import RightMissing, caller
+from shared.clock import ZONE, now
+from shared.http import Blueprint
+from shared.spreadsheets import harmless
+
+routes = Blueprint("registration_exports", __name__, url_prefix="/api/v1/events/events")
+
+MOST = 100_000
+HEADS = {
+    "fr": (
+        "Prénom",
+        "Nom",
+        "Place",
+        "Inscrit par",
+        "Courriel",
+        "Inscrit le",
+        "État",
+        "Annulé le",
+        "Référence",
+    ),
+    "en": (
+        *("Given name", "Family name", "Seat", "Registered by", "Email", "Registered on", "Status"),
+        *("Cancelled on", "Reference"),
+    ),
+}
+STATUS = {
+    "fr": {"confirmed": "confirmé", "cancelled": "annulé"},
+    "en": {"confirmed": "confirmed", "cancelled": "cancelled"},
+}
+MOMENT = {"fr": "%d/%m/%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
+"""What a spreadsheet set to that language reads as a day and a time."""
+
+
+@routes.get("/<uuid:event_id>/registration-exports", allow="people.export")
+@routes.arguments(LocaleQuery, location="query")
+@routes.response(
+    200, {"type": "string"}, content_type="text/csv", description="A CSV file, for a spreadsheet."
+)
+def show(query: dict[str, str], event_id: UUID) -> Response:
+    """Who comes, a line a seat, those who gave theirs back too; `events.read` is needed as well."""
+    if not caller().has("events.read"):
+        raise RightMissing
+    with Transaction() as session:
+        text = export(session, event_id, locale=query["locale"], by=caller().person_id, at=now())
+    name = {"Content-Disposition": "attachment; filename=amicale-inscriptions.csv"}
+    return Response(text, content_type="text/csv; charset=utf-8", headers=name)
+
+
+def export(session: Session, event_id: UUID, *, locale: str, by: UUID | None, at: datetime) -> str:
+    """The file, and its row in the audit trail: who took how many names of which event."""
+    found = search(session, event_id).order_by(Registration.id).limit(MOST)
+    rows = [row for each in session.execute(found) for row in _rows(record(*each), locale)]
+    audit.record(
+        session,
+        by=by,
+        action="registrations.exported",
+        subject=("event", event_id),
+        fields=[],
+        right="people.export",
+        at=at,
+        key=current().link_key,
+    )
+    return _file(HEADS[locale], rows)
+
+
+def _rows(told: dict[str, Any], locale: str) -> list[list[str]]:
+    """One line for each seat, all with the registrant's address."""
+    registrant = told["attendees"][0]
+    return [
+        [
+            each.given_name,
+            each.family_name,
+            str(each.position),
+            f"{registrant.given_name} {registrant.family_name}".strip(),
+            told["email"] or "",
+            _moment(told["confirmed_at"], locale),
+            STATUS[locale][told["status"]],
+            _moment(told["cancelled_at"], locale),
+            str(told["id"]),
+        ]
+        for each in told["attendees"]
+    ]
+
+
+def _moment(at: datetime | None, locale: str) -> str:
+    """Day and time where the school is; nothing for what did not happen."""
+    return f"{at.astimezone(ZONE):{MOMENT[locale]}}" if at else ""
+
+
+def _file(heads: tuple[str, ...], rows: list[list[str]]) -> str:
+    """With a byte order mark and every cell quoted: accents and commas survive any spreadsheet."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(heads)
+    writer.writerows([harmless(cell) for cell in row] for row in rows)
+    return "\ufeff" + out.getvalue()

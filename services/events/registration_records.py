@@ -1,0 +1,171 @@
+"""Registration records: who takes the seats of an event, as staff see it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from marshmallow import Schema, fields, validate
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased, contains_eager, joinedload, selectinload
+
+from services.events.models import Attendee, Event, Registrant, Registration, Transaction
+from services.events.registration_cancellations import cancel as end
+from services.events.registration_links import AttendeeShown
+from services.events.settings import current
+from shared import audit
+from shared.auth import caller
+from shared.clock import now
+from shared.errors import NotFound
+from shared.http import Blueprint
+from shared.i18n import bilingual
+from shared.names import fold
+from shared.pages import PageQuery, page, paged
+
+routes = Blueprint("registration_records", __name__, url_prefix="/api/v1/events")
+
+
+class RecordFilter(Schema):
+    """`q` finds names and addresses, whatever their accents and capitals."""
+
+    q = fields.String(validate=validate.Length(1, 100))
+    status = fields.String(validate=validate.OneOf(["confirmed", "cancelled"]))
+
+
+class RecordQuery(RecordFilter, PageQuery):
+    """Which registrations, and which page of them."""
+
+
+class EventNamed(Schema):
+    """What the seats are for."""
+
+    id = fields.UUID(required=True)
+    slug = fields.String(required=True)
+    title = bilingual(required=True)
+    starts_at = fields.AwareDateTime(required=True)
+    ends_at = fields.AwareDateTime(required=True)
+    time_zone = fields.String(required=True)
+
+
+class RegistrationRecord(Schema):
+    """A registration as staff see it. `party_id` is the person's id when known, else the guest's own."""
+
+    id = fields.UUID(required=True)
+    status = fields.String(required=True)
+    seats = fields.Integer(required=True)
+    attendees = fields.List(fields.Nested(AttendeeShown), required=True)
+    email = fields.String(required=True, allow_none=True)
+    locale = fields.String(required=True)
+    party_id = fields.UUID(required=True)
+    person_id = fields.UUID(required=True, allow_none=True)
+    signed_in = fields.Boolean(required=True)
+    confirmed_at = fields.AwareDateTime(required=True)
+    cancelled_at = fields.AwareDateTime(allow_none=True)
+    cancel_reason = fields.String(allow_none=True)
+    event = fields.Nested(EventNamed, required=True)
+
+
+@routes.get("/events/<uuid:event_id>/registrations", allow="events.read")
+@routes.arguments(RecordQuery, location="query")
+@routes.response(200, paged(RegistrationRecord))
+def index(query: dict[str, Any], event_id: UUID) -> Any:
+    """Who registered, the latest first."""
+    asked = {name: query.pop(name) for name in ("q", "status") if name in query}
+    with Transaction() as session:
+        found = page(session, search(session, event_id, **asked), keys=[Registration.id.desc()], **query)
+        return found | {"items": [record(*row[:3]) for row in found["items"]]}
+
+
+@routes.get("/registrations/<uuid:registration_id>", allow="events.read")
+@routes.response(200, RegistrationRecord)
+def show(registration_id: UUID) -> Any:
+    """One registration."""
+    with Transaction() as session:
+        return read(session, registration_id)
+
+
+@routes.post("/registrations/<uuid:registration_id>/cancellations", allow="events.manage")
+@routes.response(201, RegistrationRecord)
+def create(registration_id: UUID) -> Any:
+    """Take the seats back; the registrant is told. A second time changes nothing."""
+    with Transaction() as session:
+        cancel(session, registration_id, by=caller().person_id, at=now())
+        return read(session, registration_id)
+
+
+def cancel(session: Session, registration_id: UUID, *, by: UUID | None, at: datetime) -> None:
+    """Take a registration's seats back, for staff."""
+    wanted = select(Registration).where(Registration.id == registration_id)
+    locked = wanted.options(joinedload(Registration.event)).with_for_update(of=Registration)
+    registration = session.execute(locked).scalar_one_or_none()
+    if registration is None:
+        raise NotFound
+    if registration.cancelled_at is None:
+        end(session, registration.event, [registration.id], reason="by_staff", at=at)
+        audit.record(
+            session,
+            by=by,
+            action="registration.cancelled",
+            subject=("registration", registration_id),
+            fields=[],
+            right="events.manage",
+            at=at,
+            key=current().link_key,
+        )
+
+
+def whole() -> Select[Any]:
+    """Registrations, each with whom its registrant counts as and the address of their card."""
+    person = aliased(Registrant)
+    return (
+        select(Registration, func.party_of(Registration.registrant_id).label("party_id"), person.email)
+        .join(Registration.registrant)
+        .join(person, person.id == Registrant.person_id, isouter=True)
+        .options(
+            contains_eager(Registration.registrant),
+            joinedload(Registration.event),
+            selectinload(Registration.attendees),
+        )
+    )
+
+
+def search(
+    session: Session, event_id: UUID, *, q: str | None = None, status: str | None = None
+) -> Select[Any]:
+    """The registrations of an event that a filter asks for; NotFound when there is no such event."""
+    if session.get(Event, event_id) is None:
+        raise NotFound
+    asked = whole().where(Registration.event_id == event_id)
+    if status is not None:
+        live = Registration.cancelled_at.is_(None)
+        asked = asked.where(live if status == "confirmed" else ~live)
+    for word in fold(q or "").split():
+        asked = asked.where(_named(word))
+    return asked
+
+
+def _named(word: str) -> ColumnElement[bool]:
+    """Whether the registrant, or who comes along, is called so."""
+    name = func.lower(Attendee.given_name + " " + Attendee.family_name)
+    comes = exists().where(Attendee.registration_id == Registration.id, name.contains(word, autoescape=True))
+    return or_(Registrant.search.contains(word, autoescape=True), comes)
+
+
+def read(session: Session, registration_id: UUID) -> dict[str, Any]:
+    """The record of one registration, as it stands now; NotFound when there is none."""
+    one = whole().where(Registration.id == registration_id).execution_options(populate_existing=True)
+    found = session.execute(one).one_or_none()
+    if found is None:
+        raise NotFound
+    return record(*found)
+
+
+def record(registration: Registration, party_id: UUID, card_email: str | None) -> dict[str, Any]:
+    """A registration as staff see it: its own facts, and whom it concerns."""
+    names = ("id", "status", "seats", "attendees", "locale", "signed_in", "event")
+    dates = ("confirmed_at", "cancelled_at", "cancel_reason")
+    registrant = registration.registrant
+    return {name: getattr(registration, name) for name in names + dates} | {
+        "email": registration.email or card_email or registrant.email,
+        "party_id": party_id,
+        "person_id": party_id if registrant.person_id else None,
+    }

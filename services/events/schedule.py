@@ -1,0 +1,14 @@
+"""What events does by the clock."""
+
+from datetime import datetime
+
+from services.events import announcements
+from services.events.models import Transaction
+from shared.jobs import every
+
+
+@every(1)
+def announce(at: datetime) -> int:
+    """Registrations of events that were rescheduled or cancelled."""
+    with Transaction() as session:
+        return announcements.announce(session, at=at)
