@@ -25,6 +25,7 @@ from shared.inbox import Inbox, handlers_of
 from shared.jobs import OFTEN_S, RENEW_S, Job, JobRunner, jobs_of
 from shared.kafka import Broker
 from shared.outbox import Cards
+from shared.pulse import Pulse
 from shared.relay import Relay
 from shared.replays import Replays
 from shared.settings import Settings
@@ -50,6 +51,7 @@ class Worker:
         self.database = database
         self.started_at = now()
         self.stopping = threading.Event()
+        self.pulse = Pulse()
         transaction = database.transaction
         handlers = {name: each for door in doors for name, each in handlers_of(door).items()}
         inbox = Inbox(service, handlers, transaction)
@@ -120,6 +122,7 @@ class Worker:
                 self._say()
             except Exception as error:  # silence is what tells others that something is wrong
                 log.warning("no heartbeat", reason=reason_of(error))
+            self.pulse.beat()
             stopping.wait(heartbeats.BEAT_S)
 
     def _say(self) -> None:
@@ -167,6 +170,8 @@ def main(package: str) -> NoReturn:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stopping.set())
+    if settings.worker_port:
+        worker.pulse.open(settings.host, settings.worker_port)
     worker.start()
     log.info("worker started", hears=sorted(worker.consumer.inbox.handlers) if worker.consumer else [])
     worker.stopping.wait()
