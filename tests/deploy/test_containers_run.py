@@ -56,7 +56,11 @@ def machine(broker: EmbeddedBroker) -> Iterator[Machine]:
         }
         secrets.put(folder / "secrets", "provider_accounts.json", json.dumps([live]))
         with database(folder) as server:
-            outside = {"kafka:9092": broker.address, secrets.SERVER: server}
+            outside = {
+                "kafka:9092": broker.address,
+                secrets.SERVER: server,
+                "/etc/caddy": str(ROOT / "deploy/gateway"),
+            }
             user = f"{secrets.USER}:{secrets.USER}" if os.geteuid() == 0 else f"{os.getuid()}:{os.getgid()}"
             found = Machine(load(TOLD | {"AMICALE_USER": user}), folder / "secrets", outside, folder)
             found.put_outside_into_secrets(secrets.DOORS)
@@ -117,14 +121,38 @@ def test_every_command_of_the_file_runs_and_its_health_check_says_so(machine: Ma
         assert ready.status_code == 200, (service, ready.text)
     worker = httpx.get(f"http://127.0.0.1:{machine.port('giving-worker', '9000')}/metrics")
     assert "amicale_job_runs_total" in worker.text
-    page = httpx.get(
-        f"http://127.0.0.1:{machine.port('web', '8000')}/sign-in", headers={"Host": "alumni.example.edu"}
-    )
+    gateway = open_gateway(machine)
+    page = httpx.get(f"{gateway}/sign-in")
     assert page.status_code == 200 and "Example University" in page.text
+    assert wait_for(f"{gateway}/readyz").text == "ready"
+    assert httpx.get(f"{gateway}/api/v1/giving/campaigns?status=live").json()["items"] == []
+    assert httpx.get(f"{gateway}/metrics").status_code == 404
 
     took = machine.stop()
     slow = {name: s for name, s in took.items() if s > grace_s(machine, name)}
     assert not slow
+
+
+def open_gateway(machine: Machine) -> str:
+    """Start the gateway on this machine's ports, without the certificate of a name that is not ours."""
+    address = f"http://127.0.0.1:{free_port()}"
+    kept = machine.logs / "gateway"
+    kept.mkdir(mode=0o777)
+    kept.chmod(0o777)
+    machine.file["services"]["gateway"]["environment"] |= {
+        "GATEWAY_ADDRESS": address,
+        "XDG_DATA_HOME": str(kept),
+        "XDG_CONFIG_HOME": str(kept),
+    }
+    machine.start("gateway")
+    until = time.monotonic() + 10
+    while True:
+        try:
+            httpx.get(address)
+            return address
+        except httpx.ConnectError:
+            assert time.monotonic() < until, (machine.logs / "gateway.log").read_text()
+            time.sleep(0.1)
 
 
 def wait_for(url: str) -> httpx.Response:

@@ -102,7 +102,7 @@ class Machine:
                 preexec_fn=tied_to(os.getpid(), signal.SIGTERM),
             )  # fmt: skip
 
-    def wait_until_healthy(self, name: str, *, within_s: float = 40) -> None:
+    def wait_until_healthy(self, name: str, *, within_s: float = 120) -> None:
         """Ask the file's own health check until it says yes."""
         check = self.file["services"][name]["healthcheck"]["test"]
         assert check[0] == "CMD"
@@ -121,17 +121,17 @@ class Machine:
         for process in self.running.values():
             process.terminate()
         for name, process in self.running.items():
-            process.wait(40)
+            process.wait(60)
             took[name] = time.monotonic() - began
         return took
 
     def _command(self, name: str, words: list[str]) -> list[str]:
         here = [self._here(name, word) for word in words]
         user, _, group = self.file["services"][name]["user"].partition(":")
-        become = (
-            ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups"] if os.geteuid() == 0 else []
-        )
-        return [*become, sys.executable if here[0] == "python" else here[0], *here[1:]]
+        become = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups"]
+        beside = Path(sys.executable).with_name(here[0])
+        program = str(beside if beside.exists() else here[0])
+        return [*(become if os.geteuid() == 0 else []), program, *here[1:]]
 
     def _here(self, name: str, text: str) -> str:
         """A word of the file with the names and ports of this machine."""
