@@ -70,6 +70,8 @@ class Settings(Process):
     kafka_sasl_username: str = ""
     kafka_sasl_password: str = field(default="", repr=False)
     kafka_ssl_cafile: str = ""
+    worker_port: int = 0
+    """Where the worker answers /healthz and /metrics, on `host`; 0: nowhere, as beside its api."""
     database_pool_size: int = 10
     """Connections kept per process; OVERFLOW of shared.db more are opened when they are all taken.
 

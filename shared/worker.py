@@ -27,6 +27,7 @@ from shared.inbox import Inbox, handlers_of
 from shared.jobs import OFTEN_S, RENEW_S, Job, JobRunner, jobs_of
 from shared.kafka import Broker
 from shared.outbox import Cards
+from shared.pulse import Pulse
 from shared.relay import Relay
 from shared.replays import Replays
 from shared.settings import Settings
@@ -52,6 +53,7 @@ class Worker:
         self.database = database
         self.started_at = now()
         self.stopping = threading.Event()
+        self.pulse = Pulse()
         transaction = database.transaction
         handlers = {name: each for door in doors for name, each in handlers_of(door).items()}
         inbox = Inbox(service, handlers, transaction)
@@ -122,6 +124,7 @@ class Worker:
                 self._say()
             except Exception as error:  # silence is what tells others that something is wrong
                 log.warning("no heartbeat", reason=reason_of(error))
+            self.pulse.beat()
             stopping.wait(heartbeats.BEAT_S)
 
     def _say(self) -> None:
@@ -169,6 +172,8 @@ def main(package: str) -> NoReturn:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stopping.set())
+    if settings.worker_port:
+        worker.pulse.open(settings.host, settings.worker_port)
     worker.start()
     if settings.metrics_port:
         prometheus_client.start_http_server(settings.metrics_port, addr=settings.host)
