@@ -28,8 +28,6 @@ class Process:
     log_level: str = "info"
     otlp_endpoint: str = ""
     prometheus_multiproc_dir: str = ""
-    metrics_port: int = 0
-    """Where a worker answers `/metrics`, at `host`; 0 where the api tells its numbers too."""
 
     @classmethod
     def from_env(cls, service: str, environ: Mapping[str, str] | None = None) -> Self:

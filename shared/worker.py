@@ -16,8 +16,6 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NoReturn
 
-import prometheus_client
-
 from shared import audit, heartbeats, retention, telemetry
 from shared.clock import now
 from shared.consumer import Consumer
@@ -175,8 +173,6 @@ def main(package: str) -> NoReturn:
     if settings.worker_port:
         worker.pulse.open(settings.host, settings.worker_port)
     worker.start()
-    if settings.metrics_port:
-        prometheus_client.start_http_server(settings.metrics_port, addr=settings.host)
     log.info("worker started", hears=sorted(worker.consumer.inbox.handlers) if worker.consumer else [])
     worker.stopping.wait()
     left = worker.stop()

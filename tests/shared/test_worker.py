@@ -70,7 +70,7 @@ class Process:
         self.numbers = f"http://127.0.0.1:{(port := free_port())}/metrics"
         self.process = subprocess.Popen(
             [sys.executable, "-m", "shared.worker", courier.name],
-            env=environment(courier, broker.address) | {"METRICS_PORT": str(port)},
+            env=environment(courier, broker.address) | {"WORKER_PORT": str(port)},
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
