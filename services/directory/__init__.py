@@ -5,5 +5,6 @@ Owns: people (names, degrees, email addresses, what each allows per purpose), ac
 Says: `person.card` on `amicale.people` (versioned, one per change); `account.opened`,
     `sign_in.link_issued` and `import.completed` on `amicale.directory`.
 Hears: nothing yet.
-Doors: routes under `/api/v1/directory`, the jobs of `schedule.py`, the demo data of `demo.py`.
+Doors: routes under `/api/v1/directory`, the jobs of `schedule.py`, the commands `first_officer`
+and `demo`.
 """
