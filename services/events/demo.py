@@ -72,7 +72,7 @@ def make(people: list[Registrant], *, at: datetime) -> int:
     planned = [each for number, told in enumerate(EVENTS) for each in _planned(number, told, people, at=at)]
     progress = Progress(len(planned), "registrations")
     for done, (key, wish, who, moment) in enumerate(planned, 1):
-        scope = {"caller": "demo", "route": "demo", "idempotency_key": key}
+        scope: dict[str, Any] = {"caller": "demo", "route": "demo", "idempotency_key": key}
         scope["wish_hash"] = hashlib.sha256(key.encode()).digest()
         with Transaction() as session:
             wish["event_id"] = session.execute(
