@@ -153,7 +153,7 @@ def _ask(port: int, event_id: UUID | None) -> tuple[int, float]:
         connection.request("GET", "/healthz")
     else:
         key = uuid4()
-        guest = {"given_name": "Claire", "family_name": "Lemoine", "email": f"{key.hex}@example.org"}
+        guest = {"given_name": "Claire", "family_name": "Lemoine", "email": f"p-{key.hex[:10]}@example.org"}
         network = ".".join(str(byte) for byte in (10, *key.bytes[:3]))
         headers = {
             "Content-Type": "application/json",
