@@ -9,6 +9,7 @@ from pathlib import Path
 
 MEASURED = {
     "settlement": "P2, a gift's settlement beside the floor of one statement",
+    "registration": "P7, seats of one event beside those of a thousand, and beside hello",
     "relay": "P5, the relay beside a bare producer",
     "consumer": "P6, the consumer beside bare inserts",
     "gift": "from a payment to email, partner and total",

@@ -77,8 +77,8 @@ def main(rounds: int = ROUNDS, gifts: int = GIFTS) -> None:
     found: dict[str, list[Measured]] = {"floor": [], "one": [], "spread": []}
     with tempfile.TemporaryDirectory(prefix="amicale-bench-") as folder, data(Path(folder)) as at:
         with (
-            serving(Path(folder), at, "bench.settlement_floor:app") as floor,
-            serving(Path(folder), at, "services.giving.app:create_app()") as ours,
+            serving(Path(folder), told(folder, at), "bench.settlement_floor:app") as floor,
+            serving(Path(folder), told(folder, at), "services.giving.app:create_app()") as ours,
         ):
             campaigns = [world.campaign(goal_minor=10_000_000_000) for _ in range(SPREAD)]
             for served in (floor, ours):
@@ -88,8 +88,8 @@ def main(rounds: int = ROUNDS, gifts: int = GIFTS) -> None:
                 found["one"].append(settled(ours, pending(campaigns[:1], gifts)))
                 found["spread"].append(settled(ours, pending(campaigns, gifts)))
                 last = ((name, values[-1]) for name, values in found.items())
-                told = (f"{name} {each.gifts_per_s:,.0f}/s {each.cpu_ms:.2f} ms" for name, each in last)
-                print(f"  round {number + 1}: {', '.join(told)}", flush=True)
+                parts = (f"{name} {each.gifts_per_s:,.0f}/s {each.cpu_ms:.2f} ms" for name, each in last)
+                print(f"  round {number + 1}: {', '.join(parts)}", flush=True)
         with Transaction() as session:
             assert drift.drift_check(session) == []
     report(found)
@@ -137,6 +137,12 @@ def _account(entity: str) -> dict[str, Any]:
     }
 
 
+def told(folder: str, at: ServiceDatabase) -> dict[str, str]:
+    """The environment of giving's processes."""
+    values = _told(at, Path(folder) / "accounts.json")
+    return {name.upper(): str(value) for name, value in values.items()} | {"BENCH_SECRET": SECRET}
+
+
 def _told(at: ServiceDatabase, accounts: Path) -> dict[str, Any]:
     return {
         "service": "giving",
@@ -154,11 +160,10 @@ def _told(at: ServiceDatabase, accounts: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def serving(folder: Path, at: ServiceDatabase, app: str) -> Iterator[Served]:
+def serving(folder: Path, told: dict[str, str], app: str) -> Iterator[Served]:
     """An application under gunicorn, as two sync workers."""
     port = free_port()
-    told = {name.upper(): str(value) for name, value in _told(at, folder / "accounts.json").items()}
-    environment = {**os.environ, **told, "AMICALE_DEMO": "1", "BENCH_SECRET": SECRET}
+    environment = {**os.environ, **told, "AMICALE_DEMO": "1"}
     command = [
         sys.executable,
         "-m",

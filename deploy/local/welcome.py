@@ -14,9 +14,10 @@ PROGRESS = re.compile(rb"[\d,]+ of [\d,]+ \w+")
 
 
 async def fill(stack: Stack) -> None:
-    """Make people, campaigns and gifts, once; each service's own demo may be run again without harm."""
+    """Make people, gifts and registrations, once; each service's own demo may be run again without harm."""
     layout = stack.layout
-    made = {each: layout.folder.path / f"demo-{each}-made" for each in ("directory", "notify", "giving")}
+    ours = ("directory", "notify", "giving", "events")
+    made = {each: layout.folder.path / f"demo-{each}-made" for each in ours}
     missing = [
         each
         for each in made

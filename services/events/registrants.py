@@ -1,11 +1,11 @@
 """Registrants: replicas of the directory's people, guests, and who counts as whom."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, or_, select, text, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -39,9 +39,20 @@ STRANGER = text(
 
 
 def guest(
-    session: Session, *, given_name: str, family_name: str, email: str, mark: str, locale: str, at: datetime
-) -> Row[Any]:
-    """`(id, person_id)` of the guest behind an address and a name."""
+    session: Session,
+    *,
+    given_name: str,
+    family_name: str,
+    email: str,
+    mark: str,
+    owners: Sequence[UUID],
+    locale: str,
+    at: datetime,
+) -> tuple[UUID, dict[str, Any]]:
+    """The guest behind an address and a name: their id, and whom they count as.
+
+    Whose verified address it is, their guest it becomes; of two owners none, since that is a doubt.
+    """
     values = {
         "id": uuid7(),
         "given_name": given_name,
@@ -53,7 +64,15 @@ def guest(
         "search": search_text(given_name, family_name, email),
         "at": at,
     }
-    return session.execute(GUEST, values).one()
+    found = session.execute(GUEST, values).one()
+    person_id = found.person_id
+    if person_id is None and len(owners) == 1:
+        person_id = owners[0]
+        attach(session, session.get_one(Registrant, found.id), person_id=person_id, at=at)
+    if person_id is None:
+        return found.id, {"party_id": found.id, "person_id": None, "version": None}
+    party, version = person(session, person_id)
+    return found.id, {"party_id": party, "person_id": person_id, "version": version}
 
 
 def person(session: Session, person_id: UUID) -> tuple[UUID, int]:

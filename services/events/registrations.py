@@ -4,8 +4,10 @@ What is needed is read in one statement, and what is written stands in another (
 second writes nothing unless what the first has read still holds: then it is rolled back and read again.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +18,7 @@ from sqlalchemy.orm import Session
 from services.events import registrants, seats
 from services.events.agenda import is_visible
 from services.events.bookings import Booking, token
-from services.events.models import Registrant, Transaction, database
+from services.events.models import Transaction, database
 from services.events.models.events import PER_REGISTRATION_MOST, EventNotOpen, RegistrationClosed
 from shared import telemetry
 from shared.auth import Caller, caller
@@ -132,16 +134,26 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
     scope = scope_of(header["key"]) | {"wish_hash": wish_hash(same_wish(wish))}
     for _ in range(TRIES):
         with suppress(Overtaken), Transaction() as session:
-            made = register(session, wish, scope=scope, by=caller(), at=now())
+            slowed = partial(slow_down, caller(), wish)
+            made = register(session, wish, scope=scope, by=caller(), at=now(), slowed=slowed)
             telemetry.concerns(made["id"])
             return made
     raise Unavailable
 
 
 def register(
-    session: Session, wish: dict[str, Any], *, scope: dict[str, Any], by: Caller, at: datetime
+    session: Session,
+    wish: dict[str, Any],
+    *,
+    scope: dict[str, Any],
+    by: Caller,
+    at: datetime,
+    slowed: Callable[[], None],
 ) -> dict[str, Any]:
-    """Take seats, or answer for the registration that this key made; Overtaken: begin anew."""
+    """Take seats, or answer for the registration that this key made; Overtaken: begin anew.
+
+    `slowed` counts what would be a new registration, and raises when there are too many.
+    """
     mark = registrants.mark_of(wish["email"]) if wish.get("email") and by.person_id is None else None
     asked = {name: scope[name] for name in ("caller", "route", "idempotency_key")}
     event = session.execute(
@@ -153,7 +165,7 @@ def register(
         return _known(event, scope)
     attendees = _attendees(event, wish)
     _check(event, attendees, at)
-    slow_down(by, wish)
+    slowed()
     registrant_id, booking = _booking(session, event, wish, attendees, by=by, mark=mark, at=at)
     values = _written(event, booking, scope, at) | {
         "registrant_id": registrant_id,
@@ -234,7 +246,8 @@ def _booking(
         registrant_id, person = by.person_id, _person(session, event, by.person_id, at)
     else:
         assert mark is not None
-        registrant_id, person = _guest(session, event, wish, mark, at)
+        names = {name: wish[name] for name in ("given_name", "family_name", "email", "locale")}
+        registrant_id, person = registrants.guest(session, mark=mark, owners=event.owners, at=at, **names)
     booking = Booking(
         id=uuid7(),
         seats=len(attendees),
@@ -254,22 +267,6 @@ def _person(session: Session, event: Row[Any], person_id: UUID, at: datetime) ->
     if event.replica_id is None:
         session.execute(registrants.STRANGER, {"id": person_id, "at": at})
     return {"party_id": event.party_id or person_id, "person_id": person_id, "version": event.version}
-
-
-def _guest(
-    session: Session, event: Row[Any], wish: dict[str, Any], mark: str, at: datetime
-) -> tuple[UUID, dict[str, Any]]:
-    """The guest behind name and address. Whose verified address it is, their guest it becomes."""
-    names = {name: wish[name] for name in ("given_name", "family_name", "email", "locale")}
-    guest = registrants.guest(session, mark=mark, at=at, **names)
-    person_id = guest.person_id
-    if person_id is None and len(event.owners) == 1:
-        person_id = event.owners[0]
-        registrants.attach(session, session.get_one(Registrant, guest.id), person_id=person_id, at=at)
-    if person_id is None:
-        return guest.id, {"party_id": guest.id, "person_id": None, "version": None}
-    party, version = registrants.person(session, person_id)
-    return guest.id, {"party_id": party, "person_id": person_id, "version": version}
 
 
 def _written(event: Row[Any], booking: Booking, scope: dict[str, Any], at: datetime) -> dict[str, Any]:

@@ -26,7 +26,7 @@ ADA, BOB, STAFF = (UUID(f"018f3c1e-7c7c-7000-8000-00000000000{number}") for numb
 
 OPEN_WRITES = {
     "POST /api/v1/giving/donations": "a gift needs no account; limited by caller and globally",
-    "POST /api/v1/events/registrations": "free seats need no account; limited by network and address typed",
+    "POST /api/v1/events/registrations": "free seats need no account; limited by network and by email",
     "POST /api/v1/directory/sign-in-links": "answers the same whether the account exists; limited",
     "POST /api/v1/directory/sessions": "signing in; limited by account, address and globally",
     "POST /api/v1/directory/tokens": "checks the session's secret itself",

@@ -15,7 +15,7 @@ from tests.support.stack import RunningStack, running_stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-OURS = {"directory.dump", "giving.dump", "notify.dump", "secrets"}
+OURS = {"directory.dump", "events.dump", "giving.dump", "notify.dump", "secrets"}
 
 KEPT = """
 insert into entities (id, slug, name, can_issue_receipts, created_at)

@@ -15,7 +15,7 @@ from services.events.app import create_app
 from services.events.models import database
 from services.events.settings import EventsSettings
 from tests.support.postgres import Server, ServiceDatabase, service_database
-from tests.support.tokens import trust
+from tests.support.tokens import bearer, trust
 
 GUEST = {"given_name": "Claire", "family_name": "Lemoine", "email": "claire@example.org"}
 
@@ -92,3 +92,16 @@ class Hall:
 def hall(app: Flask, events_database: ServiceDatabase) -> Hall:
     """Events with nothing in it."""
     return Hall(app.test_client(), events_database)
+
+
+@pytest.fixture
+def staff(app: Flask) -> Any:
+    """Staff who run events."""
+    headers = bearer(rights=["events.read", "events.manage"])
+
+    def ask(method: str, path: str, wish: Any = None, **more: str) -> Any:
+        keys = {"Idempotency-Key": str(uuid4())} if method == "post" else {}
+        client = app.test_client()
+        return getattr(client, method)(f"/api/v1/events{path}", json=wish, headers=headers | keys | more)
+
+    return ask

@@ -229,7 +229,7 @@ def check_books(stack: RunningStack) -> None:
     """No drift, no dead letter, nothing left unsaid."""
     drift = stack.run("giving", sys.executable, "-m", "services.giving.drift")
     assert drift.returncode == 0, drift.stdout + drift.stderr
-    for service in ("giving", "notify", "directory"):
+    for service in ("giving", "events", "notify", "directory"):
         assert ask(stack, service, "select type, reason from dead_letters") == []
         unsaid = "select count(*) from outbox where published_at is null"
         eventually(lambda of=service, left=unsaid: ask(stack, of, left) == [(0,)], within_s=30, every_s=0.5)

@@ -1,0 +1,166 @@
+"""Events are written, published, moved and called off by staff; each is said once."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from tests.events import world
+from tests.support.tokens import bearer
+
+WISH = {
+    "slug": "une-soiree",
+    **dict.fromkeys(("title", "summary", "description"), world.WORDS),
+    "starts_at": "2035-06-01T18:00:00+02:00",
+    "ends_at": "2035-06-01T22:00:00+02:00",
+}
+SCHEDULE = {
+    "starts_at": "2035-06-02T18:00:00+02:00",
+    "ends_at": "2035-06-02T22:00:00+02:00",
+    "place": "Nantes",
+}
+
+
+def said(hall, kind):
+    return hall.rows("select count(*) from outbox where type = %s", kind)[0][0]
+
+
+def test_a_draft_is_published_moved_and_called_off(hall, staff):
+    event_id = staff("post", "/events", WISH | {"seats_max": 50}).json["id"]
+
+    for _ in range(2):
+        published = staff("post", f"/events/{event_id}/publications")
+        assert (published.status_code, published.json["status"]) == (201, "published")
+    for _ in range(2):
+        moved = staff("post", f"/events/{event_id}/reschedulings", SCHEDULE)
+        assert (moved.status_code, moved.json["revision"], moved.json["place"]) == (201, 1, "Nantes")
+    for _ in range(2):
+        gone = staff("post", f"/events/{event_id}/cancellations", {"reason": {"fr": "Grève", "en": "Strike"}})
+        assert (gone.status_code, gone.json["status"]) == (201, "cancelled")
+        assert gone.json["cancel_reason"]["en"] == "Strike"
+
+    kinds = ("event.published", "event.rescheduled", "event.cancelled")
+    assert [said(hall, kind) for kind in kinds] == [1, 1, 1]
+    actions = hall.rows("select action from audit_entries where subject_id = %s order by number", event_id)
+    assert [each for (each,) in actions] == ["event.drafted", *kinds]
+
+
+def test_the_same_draft_twice_is_one(hall, staff):
+    first, second = staff("post", "/events", WISH), staff("post", "/events", WISH)
+
+    assert first.json == second.json and first.status_code == 201
+    assert staff("post", "/events", WISH | {"seats_max": 3}).json["code"] == "event_taken"
+    assert staff("post", "/events", WISH | {"place": "Nantes"}).json["code"] == "event_taken"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ends_at": WISH["starts_at"]},
+        {"ends_at": "2035-05-01T18:00:00+02:00"},
+        {"starts_at": "2035-06-01T18:00:00"},
+        {"starts_at": "0001-01-01T00:00:00+14:00"},
+        {"ends_at": "9999-12-31T23:59:59-14:00"},
+        {"time_zone": "Europe/Valmont"},
+        {"time_zone": "../../etc/passwd"},
+        {"time_zone": ""},
+        {"seats_max": -1},
+        {"seats_max": 1.5},
+        {"seats_max": "10"},
+        {"seats_max": True},
+        {"seats_max": 9223372036854775808},
+        {"per_registration_max": 0},
+        {"per_registration_max": 21},
+        {"registration_closes_at": "2036-01-01T00:00:00Z"},
+        {"withdraw_until": "2036-01-01T00:00:00Z"},
+        {"online_url": "javascript:alert(1)"},
+        {"online_url": "meet"},
+        {"title": {"fr": "x" * 151, "en": "y"}},
+        {"title": {"fr": "a\r\nBcc: b@example.org", "en": "y"}},
+        {"title": {"fr": "a"}},
+        {"title": {"fr": "a\u0000", "en": "b"}},
+        {"place": "a\nb"},
+        {"visibility": "secret"},
+        {"slug": "Une Soirée"},
+        {"slug": str(uuid4())},
+        {"taken": 3},
+        {"published_at": "2035-06-01T18:00:00Z"},
+        {"revision": 4},
+    ],
+    ids=lambda wrong: str(wrong)[:60],
+)
+def test_what_cannot_be_is_refused(staff, wrong):
+    answer = staff("post", "/events", WISH | wrong)
+
+    assert answer.status_code == 422, answer.json
+
+
+def test_what_cannot_be_is_refused_of_a_change_too(hall, staff):
+    event_id = staff("post", "/events", WISH).json["id"]
+
+    ends = staff("patch", f"/events/{event_id}", {"ends_at": "2035-01-01T00:00:00Z"})
+
+    assert (ends.status_code, list(ends.json["errors"])) == (422, ["ends_at"])
+    assert staff("patch", f"/events/{event_id}", {"slug": "other"}).status_code == 422
+    assert staff("patch", f"/events/{uuid4()}", {"place": "x"}).status_code == 404
+    assert staff("post", f"/events/{'9' * 4000}/publications").status_code == 404
+
+
+def test_when_and_where_of_a_published_event_stand(staff, hall):
+    event_id = world.event()
+
+    for wish in ({"place": "Nantes"}, {"time_zone": "UTC"}, {"online_url": "https://example.org"}):
+        assert staff("patch", f"/events/{event_id}", wish).json["code"] == "published_event_fixed"
+    assert staff("patch", f"/events/{event_id}", {"place": world.BEGUN["place"]}).status_code == 200
+    assert staff("patch", f"/events/{event_id}", {"organiser": "Amicale"}).status_code == 200
+    blank = staff("patch", f"/events/{event_id}", {"title": {"fr": "Soirée", "en": ""}})
+    assert (blank.status_code, list(blank.json["errors"])) == (422, ["title.en"])
+
+
+def test_what_has_begun_is_not_published(hall, staff):
+    past = world.draft(starts_at=world.NOW - timedelta(days=1))
+    untitled = world.draft(title={"fr": "Soirée", "en": ""})
+
+    assert staff("post", f"/events/{past}/publications").json["code"] == "event_in_the_past"
+    assert list(staff("post", f"/events/{untitled}/publications").json["errors"]) == ["title.en"]
+    assert said(hall, "event.published") == 0
+
+
+def test_what_cannot_be_moved_is_not(hall, staff):
+    draft, gone, over = world.draft(), world.event(), world.event(
+        starts_at=world.NOW - timedelta(days=2), at=world.NOW - timedelta(days=9)
+    )  # fmt: skip
+    world.called_off(gone)
+    back = SCHEDULE | {"starts_at": "2020-01-01T00:00:00Z"}
+
+    codes = [
+        staff("post", f"/events/{each}/reschedulings", SCHEDULE).json["code"] for each in (draft, gone, over)
+    ]
+
+    assert codes == ["event_not_published", "event_already_cancelled", "event_over"]
+    assert staff("post", f"/events/{world.event()}/reschedulings", back).json["code"] == "event_in_the_past"
+    assert staff("post", f"/events/{gone}/publications").json["code"] == "event_already_cancelled"
+    assert staff("patch", f"/events/{gone}", {"organiser": "x"}).json["code"] == "event_already_cancelled"
+    assert staff("post", f"/events/{over}/cancellations", {}).json["code"] == "event_over"
+
+
+def test_a_draft_called_off_is_told_to_nobody(hall, staff):
+    draft = world.draft()
+
+    assert staff("post", f"/events/{draft}/cancellations", {}).json["status"] == "cancelled"
+    assert said(hall, "event.cancelled") == 0
+
+
+def test_limits_past_the_new_end_are_dropped(hall, staff):
+    event_id = world.event(withdraw_until=world.NOW + timedelta(days=10, hours=2))
+
+    world.moved(event_id, starts_at=world.NOW + timedelta(days=1))
+
+    shown = staff("get", f"/events/{event_id}").json
+    assert shown["withdraw_until"] == shown["starts_at"]
+
+
+def test_readers_do_not_write(app):
+    client, headers = app.test_client(), bearer(rights=["events.read"]) | {"Idempotency-Key": str(uuid4())}
+
+    assert client.post("/api/v1/events/events", json=WISH, headers=headers).status_code == 403

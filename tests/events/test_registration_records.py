@@ -1,0 +1,79 @@
+"""Registrations as staff see them: found, taken back, exported with a trace."""
+
+import csv
+import io
+from uuid import uuid4
+
+from tests.events import world
+from tests.support.tokens import bearer
+
+
+def names(answer):
+    assert answer.status_code == 200, answer.json
+    return [each["attendees"][0]["given_name"] for each in answer.json["items"]]
+
+
+def test_who_comes_is_found_by_name_address_and_companion(hall, staff):
+    event_id = world.event()
+    hall.register(event_id, given_name="Éloïse", email="eloise@example.org")
+    hall.register(event_id, companions=[{"given_name": "Ignace", "family_name": "Zola"}])
+    hall.ask(event_id, given_name=None, family_name=None, email=None, headers=bearer(world.card()))
+    url = f"/events/{event_id}/registrations"
+
+    assert names(staff("get", url)) == ["Anne", "Claire", "Éloïse"]
+    assert names(staff("get", f"{url}?q=ELOISE")) == ["Éloïse"]
+    assert names(staff("get", f"{url}?q=zola ignace")) == ["Claire"]
+    assert names(staff("get", f"{url}?q=anne@example")) == ["Anne"]
+    page = staff("get", f"{url}?limit=2").json
+    assert names(staff("get", f"{url}?limit=2&after={page['next']}")) == ["Éloïse"]
+    assert staff("get", f"/events/{uuid4()}/registrations").status_code == 404
+
+
+def test_staff_take_seats_back_once(hall, staff):
+    event_id = world.event(seats_max=1)
+    made = hall.register(event_id)
+    url = f"/registrations/{made['id']}"
+    assert staff("get", url).json["email"] == "claire@example.org"
+
+    for _ in range(2):
+        answer = staff("post", f"{url}/cancellations")
+        assert (answer.status_code, answer.json["cancel_reason"]) == (201, "by_staff")
+
+    assert hall.rows("select taken from event_seats") == [(0,)]
+    assert hall.rows("select count(*) from outbox where type = 'registration.cancelled'") == [(1,)]
+    assert names(staff("get", f"/events/{event_id}/registrations?status=confirmed")) == []
+    assert names(staff("get", f"/events/{event_id}/registrations?status=cancelled")) == ["Claire"]
+    assert staff("get", f"/registrations/{uuid4()}").status_code == 404
+    assert staff("post", f"/registrations/{uuid4()}/cancellations").status_code == 404
+
+
+def test_the_export_holds_a_line_a_seat_and_leaves_a_trace(hall):
+    event_id = world.event(online_url="https://meet.example.org/secret")
+    hall.register(event_id, companions=[{"given_name": "Paul", "family_name": "Roux"}])
+    url = f"/api/v1/events/events/{event_id}/registration-exports"
+
+    answer = hall.client.get(url, headers=bearer(rights=["people.export", "events.read"]))
+
+    rows = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff")), delimiter=";"))
+    assert [row[:4] for row in rows[1:]] == [
+        ["Claire", "Lemoine", "1", "Claire Lemoine"],
+        ["Paul", "Roux", "2", "Claire Lemoine"],
+    ]
+    assert "meet.example.org" not in answer.text
+    assert hall.rows("select action from audit_entries where action like 'registrations%%'") == [
+        ("registrations.exported",)
+    ]
+    for rights in (["people.export"], ["events.read"]):
+        assert hall.client.get(url, headers=bearer(rights=rights)).status_code == 403
+
+
+def test_the_path_of_a_registration(hall, staff):
+    made = hall.register(world.event())
+    staff("post", f"/registrations/{made['id']}/cancellations")
+
+    answer = hall.client.get(
+        f"/api/v1/events/paths/{made['id']}", headers=bearer(rights=["events.read", "system.read"])
+    )
+
+    kinds = [each["kind"] for each in answer.json["steps"]]
+    assert {"registered", "confirmed", "cancelled", "said"} <= set(kinds)
