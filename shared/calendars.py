@@ -1,9 +1,12 @@
 """Calendar files (RFC 5545, RFC 5546): an event as any calendar takes it over, and takes it over anew.
 
-The same `uid` with a higher `sequence` replaces what a calendar holds, or removes it when cancelled.
+The same subject (a registration, or an event looked at by who holds no seat) replaces what a calendar holds
+when its revision is higher, and is removed when it is cancelled, whichever service made the file.
 """
 
 from datetime import datetime
+from urllib.parse import urlsplit
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event
@@ -13,8 +16,9 @@ PRODUCT = "-//Amicale//Amicale//FR"
 
 def calendar_file(
     *,
-    uid: str,
-    sequence: int,
+    subject: UUID,
+    revision: int,
+    site: str,
     title: str,
     starts_at: datetime,
     ends_at: datetime,
@@ -25,11 +29,14 @@ def calendar_file(
     changed_at: datetime,
     is_cancelled: bool = False,
 ) -> bytes:
-    """One event as `text/calendar; charset=utf-8; method=PUBLISH` (or CANCEL), in its own time zone."""
+    """An event as `text/calendar; charset=utf-8; method=…`, in its own time zone (IANA name).
+
+    `subject` is what the reader has of it, a registration or the event itself; `site` the portal's address.
+    """
     zone = ZoneInfo(time_zone)
     event = Event()
-    event.add("uid", uid)
-    event.add("sequence", sequence)
+    event.add("uid", f"{subject}@{urlsplit(site).hostname}")
+    event.add("sequence", 2 * revision + is_cancelled)
     event.add("dtstamp", changed_at)
     event.add("dtstart", starts_at.astimezone(zone))
     event.add("dtend", ends_at.astimezone(zone))

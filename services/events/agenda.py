@@ -109,7 +109,8 @@ def show_calendar(query: dict[str, str], id_or_slug: str) -> Response:
     """The event as any calendar takes it over; where to join online is not in it."""
     with Transaction() as session:
         event = find(session, id_or_slug, by=caller())
-        return calendar(event, locale=query["locale"], is_cancelled=event.cancelled_at is not None)
+        gone = event.cancelled_at is not None
+        return calendar(event, subject=event.id, locale=query["locale"], is_cancelled=gone)
 
 
 def whole() -> Select[Any]:
@@ -176,12 +177,15 @@ def shown(event: Event, *, to: Caller | None, at: datetime) -> dict[str, Any]:
     return told
 
 
-def calendar(event: Event, *, locale: str, is_cancelled: bool, online_url: str | None = None) -> Response:
+def calendar(
+    event: Event, *, subject: UUID, locale: str, is_cancelled: bool, online_url: str | None = None
+) -> Response:
     """The event as a calendar file; who holds seats of it also finds where to join."""
     parts = [event.summary[locale], online_url]
     content = calendar_file(
-        uid=str(event.id),
-        sequence=event.revision + is_cancelled,
+        subject=subject,
+        revision=event.revision,
+        site=current().public_url,
         title=event.title[locale],
         starts_at=event.starts_at,
         ends_at=event.ends_at,

@@ -22,9 +22,11 @@ def cancel(session: Session, event: Any, ids: Sequence[UUID], *, reason: str, at
     ).all()
     if not ended:
         return
+    why = {"note": event.cancel_reason} if reason == "event_cancelled" and event.cancel_reason else {}
+    facts = {"cancelled_at": at, "reason": reason, **why}
     told = [
         row(
-            RegistrationCancelled(**each.said(event, with_online=False), cancelled_at=at, reason=reason),
+            RegistrationCancelled(**each.said(event, with_online=False), **facts),
             correlation_id=each.id,
             at=at,
         )

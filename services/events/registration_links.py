@@ -68,7 +68,13 @@ def show_calendar(query: dict[str, str], token: str) -> Response:
         event, gone = registration.event, registration.cancelled_at is not None
         where = None if gone else event.online_url
         is_cancelled = gone or event.cancelled_at is not None
-        return calendar(event, locale=query["locale"], is_cancelled=is_cancelled, online_url=where)
+        return calendar(
+            event,
+            subject=registration.id,
+            locale=query["locale"],
+            is_cancelled=is_cancelled,
+            online_url=where,
+        )
 
 
 def give_back(session: Session, registration: Registration, *, at: datetime) -> Registration:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from shared.calendars import calendar_file, method
 
@@ -19,12 +20,13 @@ class Attachment:
     method: str
 
 
-def calendar(told: Mapping[str, Any], locale: str, *, domain: str, online_url: str = "") -> Attachment:
+def calendar(told: Mapping[str, Any], locale: str, *, site: str, online_url: str = "") -> Attachment:
     """The calendar file of what is told of an event; where to join exists only here and in the email."""
     cancelled = bool(told["is_cancelled"])
     content = calendar_file(
-        uid=f"{told['uid']}@{domain}",
-        sequence=told["sequence"],
+        subject=UUID(told["subject"]),
+        revision=told["revision"],
+        site=site,
         title=told["title"],
         starts_at=datetime.fromisoformat(told["starts_at"]),
         ends_at=datetime.fromisoformat(told["ends_at"]),

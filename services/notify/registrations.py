@@ -279,8 +279,8 @@ def _calendar(
     """What the calendar file says; its id is the registration's, and each later one replaces it."""
     gone = kept.cancelled_at is not None
     return {
-        "uid": str(kept.registration_id),
-        "sequence": 2 * kept.revision + gone,
+        "subject": str(kept.registration_id),
+        "revision": kept.revision,
         "title": words(kept.event_title, locale),
         "starts_at": kept.starts_at.isoformat(),
         "ends_at": kept.ends_at.isoformat(),

@@ -84,8 +84,7 @@ def outgoing(email: Email, settings: NotifySettings) -> Outgoing:
 def _calendar(email: Email, settings: NotifySettings, *, online_url: str) -> attachments.Attachment | None:
     if email.calendar is None:
         return None
-    domain = settings.email_from.rpartition("@")[2].rstrip(">")
-    return attachments.calendar(email.calendar, email.locale, domain=domain, online_url=online_url)
+    return attachments.calendar(email.calendar, email.locale, site=settings.public_url, online_url=online_url)
 
 
 def conclude(

@@ -126,8 +126,8 @@ def test_the_calendar_file_moves_and_goes_with_the_event(hall):
 
     [found] = read().walk("VEVENT")
     assert found.decoded("dtstart").isoformat() == "2030-07-01T19:00:00+02:00"
-    assert (found["summary"], found["sequence"], found["uid"]) == ("An evening", 1, str(event_id))
+    assert (found["summary"], found["sequence"], found["uid"]) == ("An evening", 2, f"{event_id}@127.0.0.1")
 
     world.called_off(event_id)
     gone = read()
-    assert gone["method"] == "CANCEL" and gone.walk("VEVENT")[0]["sequence"] == 2
+    assert gone["method"] == "CANCEL" and gone.walk("VEVENT")[0]["sequence"] == 3

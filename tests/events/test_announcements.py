@@ -89,12 +89,14 @@ def test_an_event_called_off_gives_all_seats_back(hall):
     event_id = world.event(seats_max=5)
     made = [hall.register(event_id, email=f"a{n}@example.org") for n in range(3)]
     world.moved(event_id)
-    world.called_off(event_id)
+    world.called_off(event_id, {"fr": "La salle est inondée.", "en": "The hall is flooded."})
 
     assert announced() == 3
 
     assert told(hall, "registration.cancelled") == [1, 1, 1] and told(hall, "registration.rescheduled") == []
     assert hall.rows("select taken from event_seats") == [(0,)]
+    notes = "select distinct payload::json->'note'->>'fr' from outbox where type = 'registration.cancelled'"
+    assert hall.rows(notes) == [("La salle est inondée.",)]
     shown = hall.client.get(f"/api/v1/events/registration-links/{made[0]['link']}").json
     assert (shown["status"], shown["cancel_reason"], shown["can_withdraw"]) == (
         "cancelled",

@@ -57,10 +57,10 @@ def moved(event_id: UUID, **schedule: Any) -> None:
         publications.reschedule(session, event_id, by=None, at=datetime.now(UTC), **told)
 
 
-def called_off(event_id: UUID) -> None:
+def called_off(event_id: UUID, reason: dict[str, str] | None = None) -> None:
     """The event will not take place."""
     with Transaction() as session:
-        publications.cancel(session, event_id, by=None, at=datetime.now(UTC))
+        publications.cancel(session, event_id, by=None, at=datetime.now(UTC), reason=reason)
 
 
 def card(

@@ -64,7 +64,7 @@ def test_a_confirmation_leaves_with_a_calendar_file_that_a_calendar_reads(
     assert file.get_content_type() == "text/calendar" and file.get_filename() == "invitation.ics"
     assert file["Content-Type"].params["method"] == "PUBLISH"
     assert event.decoded("DTSTART") == message.starts_at and event["SUMMARY"] == "Dîner des anciens"
-    assert str(event["UID"]) == f"{message.registration_id}@valmont.test" and event["SEQUENCE"] == 0
+    assert str(event["UID"]) == f"{message.registration_id}@amicale.test" and event["SEQUENCE"] == 0
     for part in (whole.get_body(("plain",)), whole.get_body(("html",))):
         said = part.get_content()
         assert (

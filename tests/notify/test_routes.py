@@ -149,7 +149,7 @@ def test_a_resend_says_all_that_the_first_said_and_only_its_way_is_its_own(setti
     way = {"attempts": 7, "answer_code": 250, "reason": "Put off", "trouble": "mailbox"}
     way |= {"given_up_at": NOW, "asked_by": uuid4()}
     words = {
-        "calendar": {"uid": "1"},
+        "calendar": {"subject": "1"},
         "facts": {"of": "then"},
         "secrets": {"link": "sealed"},
         "secrets_until": at + timedelta(days=1),

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from icalendar import Calendar
@@ -9,8 +10,9 @@ from icalendar import Calendar
 from shared.calendars import calendar_file
 
 DINNER = {
-    "uid": "0193@amicale.example",
-    "sequence": 3,
+    "subject": UUID("0193a1b2-0000-7000-8000-000000000001"),
+    "revision": 3,
+    "site": "https://amicale.example/path",
     "title": "Dîner des anciens ; Valmont, été",
     "starts_at": datetime(2027, 6, 12, 17, 30, tzinfo=UTC),
     "ends_at": datetime(2027, 6, 12, 21, 0, tzinfo=UTC),
@@ -39,10 +41,10 @@ def test_a_calendar_reads_what_was_said_in_the_zone_of_the_place() -> None:
 
 
 def test_a_cancelled_event_takes_itself_out_of_the_calendar_under_the_same_id() -> None:
-    calendar, event = read(calendar_file(**DINNER | {"sequence": 4, "is_cancelled": True}))
+    calendar, event = read(calendar_file(**DINNER | {"is_cancelled": True}))
 
     assert calendar["METHOD"] == "CANCEL" and event["STATUS"] == "CANCELLED"
-    assert (event["UID"], event["SEQUENCE"]) == (DINNER["uid"], 4)
+    assert (str(event["UID"]), event["SEQUENCE"]) == (f"{DINNER['subject']}@amicale.example", 7)
 
 
 @pytest.mark.parametrize("words", ["a\r\nATTENDEE:mailto:x@example.org", "é" * 400, "BEGIN:VEVENT"])
