@@ -41,3 +41,10 @@ def format_money(amount_minor: int, currency: str, locale: str) -> str:
             currency_digits=False,
         )
     return format_currency(amount, currency, locale=locale)
+
+
+def decimal_text(amount_minor: int, currency: str) -> str:
+    """The amount as other systems read it: `1234.50`, with the currency's decimals."""
+    decimals = CURRENCIES[currency]
+    whole, part = divmod(amount_minor, 10**decimals)
+    return f"{whole}.{part:0{decimals}d}" if decimals else str(whole)

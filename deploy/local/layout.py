@@ -115,6 +115,8 @@ class Layout:
             **{f"DEMO_{who.upper()}_EMAIL": email for who, email in SIGN_INS.items()},
             **{f"DEMO_{name.upper()}_FILE": str(self.keys.path(f"demo_{name}")) for name in DEMO_SECRETS},
             "DEMO_RECEIVER_URL": f"{self.public_url}/sandbox/receiver/crm",
+            "DEMO_CRM_URL": self.inside("sandbox"),
+            "DEMO_CRM_KEY_FILE": str(self.keys.path("crm_api_key")),
         }
 
     def _of_service(self, service: str) -> dict[str, str]:

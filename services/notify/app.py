@@ -2,7 +2,17 @@
 
 from flask import Flask
 
-from services.notify import deliveries, emails, paths, refusals, resends, subscriptions, timelines, waits
+from services.notify import (
+    conflicts,
+    deliveries,
+    emails,
+    paths,
+    refusals,
+    resends,
+    subscriptions,
+    timelines,
+    waits,
+)
 from services.notify.models import database
 from services.notify.settings import NotifySettings, load, use
 from shared.service import create_service
@@ -12,7 +22,7 @@ def create_app(settings: NotifySettings | None = None) -> Flask:
     """notify over HTTP."""
     told = use(settings) if settings else load()
     database.connect(told.database_url, pool_size=told.database_pool_size)
-    nouns = (emails, resends, subscriptions, deliveries, timelines)
+    nouns = (emails, resends, subscriptions, deliveries, conflicts, timelines)
     return create_service(
         "notify",
         told,

@@ -1,17 +1,17 @@
 """Deliveries: each change on its way to each subscription, in order for each party."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from marshmallow import Schema, fields, validate
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from services.notify import parties
-from services.notify.connectors import BY_KIND, Missed, Target
-from services.notify.models import CrmChange, Delivery, Subscription, Transaction
+from services.notify import changes, conflicts, memories, parties
+from services.notify.connectors import BY_KIND, Arrived, Missed, Target
+from services.notify.models import CIVICRM, CrmChange, Delivery, Subscription, Transaction
 from services.notify.settings import NotifySettings
 from shared.clock import now
 from shared.db import lock
@@ -20,6 +20,7 @@ from shared.messages import reveal
 from shared.pages import PageQuery, page, paged
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PUT_ASIDE = "crm.put_aside"
 WAITING = ("queued", "sending")
 STATUSES = (*WAITING, "delivered", "covered", "failed")
 
@@ -89,6 +90,8 @@ class Parcel:
     """One delivery, claimed and complete: everything that is needed after the transaction is closed."""
 
     id: UUID
+    subscription_id: UUID
+    party_id: UUID
     correlation_id: UUID | None
     attempt: int
     connector: str
@@ -114,6 +117,9 @@ read; the oldest of a party by ix_deliveries_waiting."""
 def claim(session: Session, *, at: datetime, settings: NotifySettings) -> Parcel | None:
     """The next delivery that is due, marked as being sent; the caller commits before anything leaves.
 
+    A webhook repeats its words under one id. A CRM is told the state of this moment: a gift that is another
+    party's since must not be taken back by an older state.
+
     Only the oldest that waits for a (subscription, party) may go: a party's states never pass each other.
     """
     due = session.execute(DUE, {"at": at}).scalar_one_or_none()
@@ -121,27 +127,48 @@ def claim(session: Session, *, at: datetime, settings: NotifySettings) -> Parcel
         return None
     delivery = session.get_one(Delivery, due)
     subscription = session.get_one(Subscription, delivery.subscription_id)
-    if delivery.body is None:
-        delivery.body = parties.state(session, delivery.party_id) | {"as_of": at.isoformat()}
+    if delivery.body is None or subscription.connector == CIVICRM:
+        gifts_max = None if subscription.connector == CIVICRM else parties.GIFTS_MAX
+        state = parties.state(session, delivery.party_id, gifts_max=gifts_max)
+        delivery.body = state | {"as_of": at.isoformat()}
     delivery.claim(at=at)
+    to = target(subscription, settings)
+    if subscription.connector == CIVICRM:
+        to = _remembering(session, to, delivery)
     return Parcel(
         id=delivery.id,
+        subscription_id=subscription.id,
+        party_id=delivery.party_id,
         correlation_id=delivery.correlation_id,
         attempt=delivery.attempts,
         connector=subscription.connector,
-        target=target(subscription, settings),
+        target=to,
         state=delivery.body,
     )
+
+
+def _remembering(session: Session, to: Target, delivery: Delivery) -> Target:
+    """A CRM is compared with what we last wrote there: what differs is another hand's."""
+    assert delivery.body is not None
+    memory = memories.prepare(
+        session,
+        subscription_id=delivery.subscription_id,
+        party_id=delivery.party_id,
+        state=delivery.body,
+        key=to.mark_key,
+    )
+    return replace(to, memory=memory)
 
 
 def target(subscription: Subscription, settings: NotifySettings) -> Target:
     """The partner's address with its secret; only the demo may send to this machine itself."""
     secret = reveal(subscription.secret, settings.message_key)
-    return Target(subscription.url, secret, LOOPBACK if settings.demo else ())
+    hosts = LOOPBACK if settings.demo else ()
+    return Target(subscription.url, secret, hosts, mark_key=memories.key(settings))
 
 
-def send(parcel: Parcel, *, at: datetime) -> int | Missed:
-    """Hand over a parcel, with no transaction open: the answer's code, or why it was missed."""
+def send(parcel: Parcel, *, at: datetime) -> Arrived | Missed:
+    """Hand over a parcel, with no transaction open: how it arrived, or why it was missed."""
     try:
         return BY_KIND[parcel.connector].upsert_party(
             parcel.target, parcel.state, delivery_id=parcel.id, at=at
@@ -150,7 +177,7 @@ def send(parcel: Parcel, *, at: datetime) -> int | Missed:
         return missed
 
 
-def conclude(session: Session, parcel: Parcel, answer: int | Missed, *, at: datetime) -> Delivery | None:
+def conclude(session: Session, parcel: Parcel, answer: Arrived | Missed, *, at: datetime) -> Delivery | None:
     """Write down how an attempt ended; None when another process has taken over since."""
     delivery = lock(session, Delivery, parcel.id)
     if delivery.status != "sending" or delivery.attempts != parcel.attempt:
@@ -161,10 +188,36 @@ def conclude(session: Session, parcel: Parcel, answer: int | Missed, *, at: date
         delivery.missed(code=answer.code, error=answer.error, retry_after_s=answer.retry_after_s, at=at)
         return delivery
     subscription.answered()
-    delivery.arrived(code=answer, at=at)
+    delivery.arrived(code=answer.code, at=at)
+    if parcel.connector == CIVICRM:
+        _learn(session, parcel, answer, at=at)
     session.flush()
     _cover(session, delivery, through=parcel.state["sequence"])
     return delivery
+
+
+def _learn(session: Session, parcel: Parcel, answer: Arrived, *, at: datetime) -> None:
+    """What is ours over there from now on, and what staff have to decide."""
+    party = {"subscription_id": parcel.subscription_id, "party_id": parcel.party_id}
+    key, clashes = parcel.target.mark_key, tuple(answer.clashes)
+    memories.learn(session, **party, state=parcel.state, clashes=clashes, key=key)
+    conflicts.found(session, **party, clashes=clashes, key=key, at=at)
+    if parcel.state["merged_into"]:
+        _tell_survivor(session, parcel, at=at)
+
+
+def _tell_survivor(session: Session, parcel: Parcel, *, at: datetime) -> None:
+    """After the last word about whoever was merged: an earlier one may have been under way beside the
+    survivor's, and have taken contributions back."""
+    changes.record(
+        session,
+        party_id=UUID(parcel.state["merged_into"]),
+        message_id=uuid5(parcel.id, "survivor"),
+        cause=PUT_ASIDE,
+        occurred_at=at,
+        at=at,
+        correlation_id=parcel.correlation_id,
+    )
 
 
 def _cover(session: Session, delivery: Delivery, *, through: int) -> None:

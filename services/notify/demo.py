@@ -1,16 +1,16 @@
-"""The demo's subscription: the sandbox's stand-in for a CRM hears of every change from now on.
+"""The demo's subscriptions: a partner by webhook and a CiviCRM, both of the sandbox, hear of every change.
 
-`python -m services.notify.demo`, as often as one likes: it subscribes once.
+`python -m services.notify.demo`, as often as one likes: it subscribes each once.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlencode
 
 from sqlalchemy import select
 
 from services.notify import deliveries, subscriptions
-from services.notify.models import CHANGED, ERASED, Subscription, Transaction, database
+from services.notify.models import CHANGED, CIVICRM, ERASED, Subscription, Transaction, database
 from services.notify.settings import NotifySettings
 from shared import outbound
 from shared.clock import now
@@ -21,6 +21,8 @@ class DemoSettings(NotifySettings):
     """What the demo is told beside: where its partner listens."""
 
     demo_receiver_url: str
+    demo_crm_url: str = ""
+    demo_crm_key: str = field(default="", repr=False)
 
 
 def subscribe_once(settings: DemoSettings, *, at: datetime) -> str:
@@ -35,6 +37,26 @@ def subscribe_once(settings: DemoSettings, *, at: datetime) -> str:
             session, url=url, types=[CHANGED, ERASED], at=at, settings=settings
         )
         return secret
+
+
+def connect_crm_once(settings: DemoSettings, *, at: datetime) -> None:
+    """Connect the sandbox's CRM unless it is; the gifts that the demo makes next are brought there."""
+    if not settings.demo_crm_url:
+        return
+    with Transaction() as session:
+        known = select(Subscription.id).where(
+            Subscription.url == settings.demo_crm_url, Subscription.deleted_at.is_(None)
+        )
+        if session.execute(known).first() is None:
+            subscriptions.subscribe(
+                session,
+                url=settings.demo_crm_url,
+                types=[CHANGED, ERASED],
+                at=at,
+                settings=settings,
+                secret=settings.demo_crm_key,
+                connector=CIVICRM,
+            )
 
 
 def tell_receiver(settings: DemoSettings, secret: str) -> None:
@@ -55,6 +77,7 @@ def main() -> None:
         raise SystemExit("This is demo data: AMICALE_DEMO is not set.")
     database.connect(settings.database_url)
     tell_receiver(settings, subscribe_once(settings, at=now()))
+    connect_crm_once(settings, at=now())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from sqlalchemy.orm import Session
 
 from services.notify.models import CrmChange, Gift, Guest, Recipient, Registration
 
+GIFTS_MAX = 100
+"""So many of the newest are named one by one, unless more are asked for; the sums count them all."""
+
 ROOT = """
 with recursive
 started(id) as (select coalesce((select person_id from guests where party_id = :id), cast(:id as uuid))),
@@ -52,7 +55,7 @@ def is_known(session: Session, party_id: UUID) -> bool:
     return bool(session.execute(KNOWN, {"id": party_id}).scalar_one())
 
 
-def state(session: Session, party_id: UUID) -> dict[str, Any]:
+def state(session: Session, party_id: UUID, *, gifts_max: int | None = GIFTS_MAX) -> dict[str, Any]:
     """All that another system may know of a party now, as JSON; `sequence` says which changes it includes.
 
     The sequence is read first, so that the state is never older than it says.
@@ -60,15 +63,15 @@ def state(session: Session, party_id: UUID) -> dict[str, Any]:
     latest = select(func.max(CrmChange.position)).where(CrmChange.party_id == party_id)
     sequence = session.execute(latest).scalar_one() or 0
     stands_for = resolve(session, party_id)
-    if stands_for != party_id:
-        return _base(party_id, sequence) | {"merged_into": str(stands_for)}
-    person = session.get(Recipient, party_id)
+    person = session.get(Recipient, stands_for)
     if person is not None and person.erased_at is not None:
         return _base(party_id, sequence) | {"erased": True}
+    if stands_for != party_id:
+        return _base(party_id, sequence) | {"merged_into": str(stands_for)}
     who = _person(person) if person is not None else _guest(session.get(Guest, party_id))
     known_as = ids(session, party_id)
     registrations = {"registrations": _registrations(session, known_as)}
-    return _base(party_id, sequence) | who | _giving(session, known_as) | registrations
+    return _base(party_id, sequence) | who | _giving(session, known_as, gifts_max) | registrations
 
 
 def _base(party_id: UUID, sequence: int) -> dict[str, Any]:
@@ -101,7 +104,7 @@ def _guest(guest: Guest | None) -> dict[str, Any]:
     }
 
 
-def _giving(session: Session, party_ids: list[UUID]) -> dict[str, Any]:
+def _giving(session: Session, party_ids: list[UUID], gifts_max: int | None) -> dict[str, Any]:
     gifts = session.execute(
         select(Gift)
         .where(Gift.party_id.in_(party_ids), Gift.settled_at.is_not(None))
@@ -119,7 +122,7 @@ def _giving(session: Session, party_ids: list[UUID]) -> dict[str, Any]:
         sums.setdefault("latest_at", each["settled_at"])
         sums["first_at"] = each["settled_at"]
     giving = [{"currency": currency, **sums} for currency, sums in sorted(totals.items())]
-    return {"giving": giving, "donations": told[:100]}
+    return {"giving": giving, "donations": told[:gifts_max]}
 
 
 def _gift(gift: Gift) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from services.notify import changes, parties
-from services.notify.models import Delivery, Email, Gift, Guest, Registration, TimelineEntry
+from services.notify.models import CrmConflict, Delivery, Email, Gift, Guest, Registration, TimelineEntry
 from shared.messages import PersonCard
 
 EMPTY: dict[str, Any] = {
@@ -62,21 +62,27 @@ def _values(card: PersonCard) -> dict[str, Any]:
 
 def _tell(session: Session, card: PersonCard, *, survivors: set[Any], at: datetime) -> None:
     """Other systems hear of people whom they know: not of everybody in the directory."""
-    for party_id in (card.person_id, *sorted(survivors)):
+    gone = {card.person_id, *_attached(session, card.person_id)} if card.erased else set()
+    for party_id in (card.person_id, *sorted(survivors | gone - {card.person_id})):
         if parties.is_known(session, party_id):
             changes.record(
                 session,
                 party_id=party_id,
                 message_id=uuid5(card.person_id, f"card {card.version}"),
-                cause=changes.PERSON_ERASED if card.erased and party_id == card.person_id else card.type,
+                cause=changes.PERSON_ERASED if party_id in gone else card.type,
                 occurred_at=card.occurred_at or at,
                 at=at,
             )
 
 
+def _attached(session: Session, person_id: UUID) -> list[UUID]:
+    """The guests that this person turned out to be."""
+    return list(session.execute(select(Guest.party_id).where(Guest.person_id == person_id)).scalars())
+
+
 def _forget(session: Session, person_id: UUID) -> None:
     """Nothing of an erased person stays in emails, story, gifts, registrations, guests, bodies."""
-    attached = list(session.execute(select(Guest.party_id).where(Guest.person_id == person_id)).scalars())
+    attached = _attached(session, person_id)
     gone = [person_id, *attached]
     session.execute(
         update(Email)
@@ -94,6 +100,7 @@ def _forget(session: Session, person_id: UUID) -> None:
         )
     )
     session.execute(update(Delivery).where(Delivery.party_id.in_(gone)).values(body=None))
+    session.execute(delete(CrmConflict).where(CrmConflict.party_id.in_(gone)))
     session.execute(delete(TimelineEntry).where(TimelineEntry.party_id.in_(gone)))
     session.execute(delete(Gift).where(Gift.party_id.in_(gone)))
     session.execute(delete(Registration).where(Registration.party_id.in_(gone)))

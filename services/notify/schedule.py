@@ -102,7 +102,7 @@ def push_next(*, clock: Clock = now) -> int:
         delivery_id=str(parcel.id),
         **_chain(parcel),
         attempt=parcel.attempt,
-        answer=answer if isinstance(answer, int) else answer.error,
+        answer=answer.code if isinstance(answer, deliveries.Arrived) else answer.error,
     )
     return 1
 

@@ -1,4 +1,4 @@
-"""Subscriptions: partners' addresses that hear of each party's state by signed webhook."""
+"""Subscriptions: partners' addresses that hear of each party's state, by signed webhook or as a CiviCRM."""
 
 import base64
 import secrets
@@ -7,18 +7,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.notify.connectors import Target
+from services.notify.connectors.civicrm import preparation
 from services.notify.deliveries import LOOPBACK
-from services.notify.models import CHANGED, ERASED, Subscription, Transaction
+from services.notify.models import CHANGED, CIVICRM, ERASED, WEBHOOKS, Subscription, Transaction
 from services.notify.settings import NotifySettings, current
 from shared import audit, outbound
 from shared.auth import caller
 from shared.clock import now
 from shared.db import lock
-from shared.errors import NotFound, Refused
+from shared.errors import Conflict, NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey
 from shared.messages import reveal, seal
 from shared.once import once
@@ -30,6 +32,10 @@ RIGHT = "integrations.manage"
 
 class AddressNeedsTls(Refused):
     """A partner's address starts with https://: what is sent there is personal."""
+
+
+class CrmAddressFixed(Conflict):
+    """The address of a CRM stays: what is known of its records would be wrong of another's. Connect anew."""
 
 
 def _types(**options: Any) -> fields.List:
@@ -46,6 +52,16 @@ class SubscriptionWish(Schema):
 
     url = _url(required=True)
     types = _types(load_default=lambda: [CHANGED, ERASED])
+    connector = fields.String(load_default=WEBHOOKS, validate=validate.OneOf([WEBHOOKS, CIVICRM]))
+    api_key = fields.String(
+        validate=validate.Length(8, 500),
+        metadata={"description": "of a user of the CRM; asked for, and taken, for `civicrm` alone"},
+    )
+
+    @validates_schema
+    def _has_its_key(self, data, **_):
+        if (data["connector"] == CIVICRM) != ("api_key" in data):
+            raise ValidationError("A CiviCRM needs its API key, and it alone.", "api_key")
 
 
 class SubscriptionChange(Schema):
@@ -61,6 +77,7 @@ class SubscriptionShown(Schema):
 
     id = fields.UUID()
     url = fields.String()
+    connector = fields.String(validate=validate.OneOf([WEBHOOKS, CIVICRM]))
     types = fields.List(fields.String())
     active = fields.Boolean()
     created_at = fields.AwareDateTime()
@@ -68,9 +85,11 @@ class SubscriptionShown(Schema):
 
 
 class SubscriptionMade(SubscriptionShown):
-    """A new subscription with its signing secret, which no other answer shows."""
+    """A new subscription with its signing secret, which no other answer shows; a CiviCRM has none."""
 
-    secret = fields.String(metadata={"description": "whsec_…, for any Standard Webhooks library"})
+    secret = fields.String(
+        allow_none=True, metadata={"description": "whsec_…, for any Standard Webhooks library"}
+    )
 
 
 @routes.get("", allow=RIGHT)
@@ -88,10 +107,16 @@ def index(query):
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, SubscriptionMade)
 def create(wish, header):
-    """Subscribe an address; the answer holds the secret that deliveries will be signed with."""
+    """Subscribe an address; the answer holds the secret that deliveries will be signed with.
+
+    A CiviCRM is asked first whether it takes the key and has all that is needed.
+    """
     settings, at = current(), now()
     check(wish["url"], settings)
-    values = _values(**wish, at=at, settings=settings)
+    api_key = wish.pop("api_key", "")
+    if wish["connector"] == CIVICRM:
+        _prepare(wish["url"], api_key, settings)
+    values = _values(**wish, at=at, settings=settings, secret=api_key)
     with Transaction() as session:
         subscription = once(session, Subscription, header["key"], values=values, claim_s=0, **wish)
         if not subscription.repeated:
@@ -117,11 +142,26 @@ def change(wish, subscription_id):
     at = now()
     with Transaction() as session:
         subscription = _living(session, subscription_id)
+        if "url" in wish and subscription.connector == CIVICRM:
+            raise CrmAddressFixed
         for name, value in wish.items():
             setattr(subscription, name, value)
         subscription.answered()
         _audit(session, "subscription.changed", subscription_id, at=at, changed=wish)
         return subscription
+
+
+@routes.post("/<uuid:subscription_id>/preparations", allow=RIGHT)
+@routes.response(204)
+def create_preparation(subscription_id):
+    """Ask a CiviCRM again whether it takes the key and has all that is needed."""
+    with Transaction() as session:
+        subscription = _living(session, subscription_id)
+        if subscription.connector != CIVICRM:
+            raise NotFound
+        settings = current()
+        url, api_key = subscription.url, reveal(subscription.secret, settings.message_key)
+    _prepare(url, api_key, settings)
 
 
 @routes.delete("/<uuid:subscription_id>", allow=RIGHT)
@@ -142,18 +182,38 @@ def check(url: str, settings: NotifySettings) -> None:
         raise AddressNeedsTls
 
 
+def _prepare(url: str, api_key: str, settings: NotifySettings) -> None:
+    hosts = LOOPBACK if settings.demo else ()
+    preparation.prepare(Target(url, api_key, hosts))
+
+
 def subscribe(
-    session: Session, *, url: str, types: list[str], at: datetime, settings: NotifySettings, secret: str = ""
+    session: Session,
+    *,
+    url: str,
+    types: list[str],
+    at: datetime,
+    settings: NotifySettings,
+    secret: str = "",
+    connector: str = WEBHOOKS,
 ) -> tuple[Subscription, str]:
     """A new subscription, and its secret in clear."""
-    subscription = Subscription(**_values(url=url, types=types, at=at, settings=settings, secret=secret))
+    subscription = Subscription(
+        **_values(url=url, types=types, at=at, settings=settings, secret=secret, connector=connector)
+    )
     session.add(subscription)
     session.flush()
     return subscription, reveal(subscription.secret, settings.message_key)
 
 
 def _values(
-    *, url: str, types: list[str], at: datetime, settings: NotifySettings, secret: str = ""
+    *,
+    url: str,
+    types: list[str],
+    at: datetime,
+    settings: NotifySettings,
+    secret: str = "",
+    connector: str = WEBHOOKS,
 ) -> dict[str, Any]:
     """What a new subscription begins with; its secret has 256 bits and is stored sealed."""
     secret = secret or "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
@@ -161,7 +221,7 @@ def _values(
         "url": url,
         "types": sorted(set(types)),
         "secret": seal(secret, settings.message_key),
-        "connector": "webhooks",
+        "connector": connector,
         "active": True,
         "created_at": at,
         "misses_in_a_row": 0,
@@ -173,7 +233,8 @@ def made(subscription: Subscription, settings: NotifySettings) -> dict[str, Any]
     if subscription.deleted_at is not None:
         raise NotFound
     shown = {name: getattr(subscription, name) for name in SubscriptionShown._declared_fields}
-    return {**shown, "secret": reveal(subscription.secret, settings.message_key)}
+    theirs = subscription.connector == CIVICRM
+    return {**shown, "secret": None if theirs else reveal(subscription.secret, settings.message_key)}
 
 
 def _living(session: Session, subscription_id: UUID) -> Subscription:

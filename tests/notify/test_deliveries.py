@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from services.notify import deliveries, gifts, parties, recipients, schedule, subscriptions
-from services.notify.connectors import webhooks
+from services.notify.connectors import Arrived, webhooks
 from services.notify.models import CHANGED, CrmChange, Delivery, Subscription, Transaction
 from services.notify.settings import use
 from shared import telemetry
@@ -245,7 +245,7 @@ def test_a_claim_that_lapsed_is_taken_again_and_the_late_answer_ignored(demo):
         assert _push(clock) == 1
 
     with Transaction() as session:
-        assert deliveries.conclude(session, slow, 500, at=NOW) is None
+        assert deliveries.conclude(session, slow, Arrived(500), at=NOW) is None
 
 
 def _late_answer(demo, numbered):
@@ -260,7 +260,7 @@ def _late_answer(demo, numbered):
     assert (second.id, second.attempt) == (slow.id, slow.attempt + 1)
 
     with Transaction() as session:
-        deliveries.conclude(session, numbered(slow, second), 204, at=NOW + timedelta(seconds=62))
+        deliveries.conclude(session, numbered(slow, second), Arrived(204), at=NOW + timedelta(seconds=62))
     return _only()
 
 

@@ -2,7 +2,7 @@
 
 A connector is a module with one function, `upsert_party`, which says the whole present state under our id
 and may be called again with the same delivery: the other side must end as if it had been called once.
-Signed webhooks are the first; a CRM with an API of its own is another module here and a line in `BY_KIND`.
+Another system with an API of its own is another module here and a line in `BY_KIND`.
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from services.notify.connectors import webhooks
-from services.notify.connectors.target import Missed, Target
+from services.notify.connectors import civicrm, webhooks
+from services.notify.connectors.target import Arrived, Clash, Memory, Missed, Target
+from services.notify.models import CIVICRM, WEBHOOKS
 
-__all__ = ["BY_KIND", "Connector", "Missed", "Target"]
+__all__ = ["BY_KIND", "Arrived", "Clash", "Connector", "Memory", "Missed", "Target"]
 
 
 class Connector(Protocol):
@@ -21,9 +22,9 @@ class Connector(Protocol):
 
     def upsert_party(
         self, target: Target, state: Mapping[str, Any], *, delivery_id: UUID, at: datetime
-    ) -> int:
-        """Make the party over there what `state` says; the answer's code, or Missed."""
+    ) -> Arrived:
+        """Make the party over there what `state` says; how it arrived, or Missed."""
         ...
 
 
-BY_KIND: dict[str, Connector] = {"webhooks": webhooks}
+BY_KIND: dict[str, Connector] = {WEBHOOKS: webhooks, CIVICRM: civicrm}

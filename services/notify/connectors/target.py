@@ -1,7 +1,22 @@
-"""Where a connector sends to, and how it says that it did not arrive."""
+"""Where a connector sends to, and how it says what came of it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+Marks = Mapping[str, Mapping[str, Sequence[str]]]
+"""By record (`contact`, or the id of a gift) and field: the marks of the values that we may have written."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What we know of the other side from earlier deliveries, in marks: no value of anybody.
+
+    `written` are values that are there by our hand, `kept` those of ours that staff decided not to write.
+    """
+
+    written: Marks = field(default_factory=dict)
+    kept: Marks = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -11,6 +26,26 @@ class Target:
     url: str
     secret: str = field(repr=False)
     allowed_hosts: Collection[str] = ()
+    memory: Memory = field(default_factory=Memory, repr=False)
+    mark_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class Clash:
+    """A field that somebody changed over there: it was left as it is, and staff decide."""
+
+    record: str
+    field: str
+    ours: Any = field(repr=False)
+    theirs: Any = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """The other side took it: the answer's code, and where hands over there had changed what we wrote."""
+
+    code: int
+    clashes: Sequence[Clash] = ()
 
 
 class Missed(Exception):

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from standardwebhooks import Webhook
 
-from services.notify.connectors.target import Missed, Target
+from services.notify.connectors.patience import retry_after_s
+from services.notify.connectors.target import Arrived, Missed, Target
 from services.notify.models import CHANGED, ERASED
 from shared import outbound
 
@@ -17,7 +17,7 @@ TIMEOUT_S = 10
 ANSWER_MAX = 64 * 1024
 
 
-def upsert_party(target: Target, state: Mapping[str, Any], *, delivery_id: UUID, at: datetime) -> int:
+def upsert_party(target: Target, state: Mapping[str, Any], *, delivery_id: UUID, at: datetime) -> Arrived:
     """Post the state; a repeat carries the same `webhook-id` and body, and a signature of its own time."""
     body = words(state)
     headers = {
@@ -41,8 +41,8 @@ def upsert_party(target: Target, state: Mapping[str, Any], *, delivery_id: UUID,
     except outbound.NotSent as error:
         raise Missed(error.why) from None
     if not 200 <= answer.status < 300:
-        raise Missed(f"answered {answer.status}", code=answer.status, retry_after_s=_patience(answer))
-    return answer.status
+        raise Missed(f"answered {answer.status}", code=answer.status, retry_after_s=retry_after_s(answer))
+    return Arrived(answer.status)
 
 
 def words(state: Mapping[str, Any]) -> str:
@@ -51,10 +51,3 @@ def words(state: Mapping[str, Any]) -> str:
     data = {name: value for name, value in state.items() if name != "as_of"}
     whole = {"type": kind, "timestamp": state["as_of"], "data": data}
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
-
-
-def _patience(answer: outbound.Answer) -> float | None:
-    with suppress(StopIteration, ValueError):
-        text = next(value for name, value in answer.headers.items() if name.lower() == "retry-after")
-        return max(0.0, min(float(text), 3600.0))
-    return None

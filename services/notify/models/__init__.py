@@ -2,6 +2,8 @@
 
 from services.notify.models.base import Base, Transaction, database
 from services.notify.models.crm_change import CrmChange
+from services.notify.models.crm_conflict import GONE, OURS, THEIRS, CrmConflict
+from services.notify.models.crm_memory import CrmMemory
 from services.notify.models.delivery import Delivery
 from services.notify.models.email import MAILBOX, REFUSING, SERVER, UNREACHED, Email, EmailCannotBeResent
 from services.notify.models.gift import Gift
@@ -9,18 +11,25 @@ from services.notify.models.guest import Guest
 from services.notify.models.recipient import Recipient
 from services.notify.models.registration import Registration
 from services.notify.models.resend import Resend
-from services.notify.models.subscription import CHANGED, ERASED, Subscription
+from services.notify.models.subscription import CHANGED, CIVICRM, ERASED, WEBHOOKS, Subscription
 from services.notify.models.timeline_entry import TimelineEntry
 
 __all__ = [
     "CHANGED",
+    "CIVICRM",
     "ERASED",
+    "GONE",
     "MAILBOX",
+    "OURS",
     "REFUSING",
     "SERVER",
+    "THEIRS",
     "UNREACHED",
+    "WEBHOOKS",
     "Base",
     "CrmChange",
+    "CrmConflict",
+    "CrmMemory",
     "Delivery",
     "Email",
     "EmailCannotBeResent",

@@ -1,4 +1,4 @@
-"""A partner's address that hears, by signed webhook, of each change of a party."""
+"""A partner's address that hears of each change of a party, by signed webhook or by its own API."""
 
 from datetime import datetime, timedelta
 
@@ -12,16 +12,18 @@ from shared.once import ONCE_KEY, Once
 
 RESTS_AFTER = 5
 CHANGED, ERASED = "party.changed", "party.erased"
+WEBHOOKS, CIVICRM = "webhooks", "civicrm"
 
 
 class Subscription(Once, Base):
-    """The signing secret is kept sealed; only the answer to the wish that made it shows it."""
+    """The secret is kept sealed. A signing secret is shown by the answer to the wish that made it alone; an
+    API key, which the partner gave us, by none."""
 
     __tablename__ = "subscriptions"
     __table_args__ = (
         UniqueConstraint(*ONCE_KEY),
         CheckConstraint("cardinality(types) > 0", name="hears_something"),
-        CheckConstraint("connector in ('webhooks')", name="connector"),
+        CheckConstraint("connector in ('webhooks', 'civicrm')", name="connector"),
     )
 
     id: Mapped[Id]

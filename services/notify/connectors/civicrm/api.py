@@ -1,0 +1,96 @@
+"""One call of CiviCRM's API v4, and what its answer means.
+
+`POST <site>/civicrm/ajax/api4/<Entity>/<action>` with `params` as one field of a form, as the page
+CRM_Api4_Page_AJAX of civicrm-core reads it; the key goes by the header of its extension authx. A proxy's
+page in HTML, an error inside a 200 and an answer of another shape are all a miss: nothing is believed.
+"""
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from services.notify.connectors.patience import retry_after_s
+from services.notify.connectors.target import Missed, Target
+from shared import outbound
+
+TIMEOUT_S = 10
+TOGETHER_S = 45
+"""All calls of one delivery end before its claim lapses: nobody else writes about this party meanwhile."""
+
+TRIES = 3
+MAKING = frozenset({"create", "save"})
+ANSWER_MAX = 4 * 1024 * 1024
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Api:
+    """The API of one CRM."""
+
+    target: Target
+    ends: float = field(default_factory=lambda: time.monotonic() + TOGETHER_S)
+
+    def call(self, entity: str, action: str, **params: Any) -> list[Row]:
+        """The rows that the CRM answers; Missed when it did not do it, or we cannot know.
+
+        What makes nothing new may be repeated at once, unless the CRM asks for patience.
+        """
+        for _ in range(0 if action in MAKING else TRIES - 1):
+            try:
+                return self._once(entity, action, params)
+            except Missed as missed:
+                if missed.code is not None and missed.code < 500:
+                    raise
+        return self._once(entity, action, params)
+
+    def _once(self, entity: str, action: str, params: Row) -> list[Row]:
+        answer = self._send(entity, action, params)
+        said = _decoded(answer.body)
+        if not 200 <= answer.status < 300:
+            raise Missed(
+                f"{entity}.{action} answered {answer.status}",
+                code=answer.status,
+                retry_after_s=retry_after_s(answer),
+            )
+        if not isinstance(said, dict):
+            raise Missed(f"{entity}.{action} answered no JSON", code=answer.status)
+        rows = said.get("values")
+        if "error_message" in said or "error_code" in said:
+            raise Missed(f"{entity}.{action} answered an error", code=answer.status)
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise Missed(f"{entity}.{action} answered no rows", code=answer.status)
+        return rows
+
+    def _send(self, entity: str, action: str, params: Row) -> outbound.Answer:
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise Missed("too much for one time, goes on later")
+        try:
+            return outbound.send(
+                "POST",
+                f"{self.target.url.rstrip('/')}/civicrm/ajax/api4/{entity}/{action}",
+                body=urlencode({"params": json.dumps(params, ensure_ascii=False)}).encode(),
+                headers={
+                    "Content-Type": "application/x-www-form-urlencoded",
+                    "X-Requested-With": "XMLHttpRequest",
+                    "X-Civi-Auth": f"Bearer {self.target.secret}",
+                },
+                timeout_s=min(TIMEOUT_S, left),
+                size_max=ANSWER_MAX,
+                allowed_hosts=self.target.allowed_hosts,
+            )
+        except outbound.AddressRefused:
+            raise Missed("AddressRefused") from None
+        except outbound.NotSent as error:
+            raise Missed(error.why) from None
+
+
+def _decoded(body: bytes) -> Any:
+    """What a body says in JSON; None for anything else, such as a page in HTML."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

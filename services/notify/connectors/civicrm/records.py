@@ -1,0 +1,144 @@
+"""What each party and gift is over there, and which differences are ours to mend.
+
+A contact goes by `external_identifier` (our party_id), a contribution by `trxn_id` (our donation's id); both
+are unique in CiviCRM.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from services.notify.connectors.target import Clash, Marks, Memory
+from shared.money import decimal_text
+
+CONTACT = "contact"
+CONTACT_FIELDS = (
+    "first_name",
+    "last_name",
+    "email_primary.email",
+    "preferred_language",
+    "is_deceased",
+    "is_deleted",
+)
+GIFT_FIELDS = (
+    "total_amount",
+    "currency",
+    "contribution_status_id:name",
+    "source",
+)
+OURS_ALONE = frozenset({"is_deleted"})
+"""Merging and unmerging are decided here alone."""
+
+LANGUAGES = {"fr": "fr_FR", "en": "en_US"}
+UNNAMED = "(sans nom)"
+NAMELESS = {
+    "first_name": "",
+    "last_name": "(effacé)",
+    "email_primary.email": None,
+    "preferred_language": "",
+}
+"""What stays of a contact who was erased, or merged into another."""
+
+Values = dict[str, Any]
+
+
+def contact(state: Mapping[str, Any]) -> Values:
+    """The fields of a contact; CiviCRM takes none without name and address."""
+    named = state["given_name"] or state["email"]
+    return {
+        "first_name": state["given_name"],
+        "last_name": state["family_name"] or ("" if named else UNNAMED),
+        "email_primary.email": state["email"] or None,
+        "preferred_language": LANGUAGES.get(state["locale"], "fr_FR"),
+        "is_deceased": state["status"] == "died",
+        "is_deleted": False,
+    }
+
+
+def contributions(state: Mapping[str, Any]) -> dict[str, Values]:
+    """By donation's id, the fields of each contribution but whose it is."""
+    return {each["donation_id"]: _contribution(each) for each in state["donations"]}
+
+
+def _contribution(gift: Mapping[str, Any]) -> Values:
+    """CiviCRM has no state for a refund in part: it stays Completed, its source says how much went back."""
+    source = gift["campaign_title"]["fr"]
+    if gift["status"] == "partly_refunded":
+        back = decimal_text(gift["refunded_minor"], gift["currency"])
+        source = f"{source[:200]} (remboursé en partie : {back} {gift['currency']})"
+    return {
+        "total_amount": decimal_text(gift["amount_minor"], gift["currency"]),
+        "currency": gift["currency"],
+        "contribution_status_id:name": "Refunded" if gift["status"] == "refunded" else "Completed",
+        "source": source[:255],
+    }
+
+
+def received(gift_settled_at: str) -> str:
+    """A moment as CiviCRM writes it."""
+    return datetime.fromisoformat(gift_settled_at).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What to write over there, and what somebody changed there and is left alone."""
+
+    writes: Values
+    clashes: tuple[Clash, ...]
+
+
+def compare(record: str, ours: Values, theirs: Mapping[str, Any], memory: Memory, key: str) -> Comparison:
+    """What differs and is ours there by our own hand is written; what another hand wrote is a clash.
+
+    A value of ours that staff have decided not to write is neither, until ours changes.
+    """
+    writes, clashes = {}, []
+    for name, value in ours.items():
+        there = folded(name, theirs.get(name))
+        if there == folded(name, value):
+            continue
+        if mark(key, name, value) in _marks(memory.kept, record, name):
+            continue
+        if name in OURS_ALONE or mark(key, name, there) in _marks(memory.written, record, name):
+            writes[name] = value
+        else:
+            clashes.append(Clash(record, name, value, there))
+    return Comparison(writes, tuple(clashes))
+
+
+def _marks(marks: Marks, record: str, name: str) -> list[str]:
+    return list(marks.get(record, {}).get(name, ()))
+
+
+def folded(name: str, value: Any) -> Any:
+    """A value so that what means the same is equal: CiviCRM answers 120.0, "120.00", null and ""."""
+    if name == "total_amount" and value not in (None, ""):
+        return f"{float(value):.4f}"
+    if name in ("is_deceased", "is_deleted"):
+        return bool(value)
+    if value is None:
+        return ""
+    return str(value).strip()
+
+
+def mark(key: str, name: str, value: Any) -> str:
+    """What a value is remembered by: enough to recognise it, too little to read it."""
+    text = json.dumps([name, folded(name, value)], ensure_ascii=False)
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()[:24]
+
+
+def marks(state: Mapping[str, Any], key: str) -> dict[str, dict[str, str]]:
+    """The marks of all that this state would write."""
+    if state["erased"]:
+        return {}
+    wanted = (
+        {CONTACT: NAMELESS} if state["merged_into"] else {CONTACT: contact(state), **contributions(state)}
+    )
+    return {
+        record: {name: mark(key, name, value) for name, value in values.items()}
+        for record, values in wanted.items()
+    }
