@@ -62,7 +62,7 @@ def _values(card: PersonCard) -> dict[str, Any]:
 
 def _tell(session: Session, card: PersonCard, *, survivors: set[Any], at: datetime) -> None:
     """Other systems hear of people whom they know: not of everybody in the directory."""
-    gone = {card.person_id, *_attached(session, card.person_id)} if card.erased else set()
+    gone: set[UUID] = {card.person_id, *_attached(session, card.person_id)} if card.erased else set()
     for party_id in (card.person_id, *sorted(survivors | gone - {card.person_id})):
         if parties.is_known(session, party_id):
             changes.record(
