@@ -61,6 +61,7 @@ ASKED = [
     ("GET", "/giving/system", None),
     ("GET", "/events/events", None),
     ("GET", "/events/events/retrouvailles", None),
+    ("GET", "/events/events/{event}/registrations", None),
     ("GET", "/events/registration-links/{registration}", None),
     ("GET", "/events/my-registrations", None),
     ("POST", "/events/registration-links/{registration}/withdrawals", None),
@@ -122,7 +123,7 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
         wish = {"campaign_id": known["campaign"], "amount_minor": 5000, "currency": "EUR", **GUEST}
         seats = {**GUEST, "event_id": world.events[0]["id"], "companions": []}
         client.post("/events/registrations", json=seats, headers={"Idempotency-Key": "a seat"})
-        known |= {"registration": next(iter(world.registrations))}
+        known |= {"registration": next(iter(world.registrations)), "event": world.events[0]["id"]}
         begun = client.post("/giving/donations", json=wish, headers={"Idempotency-Key": "the first gift"})
         yield client, known | {"link": begun.json()["link"]}
     server.shutdown()

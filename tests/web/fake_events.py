@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from tests.web.fake_server import Answer, problem, refused_once
 
 E, ID = "/api/v1/events", "([^/]+)"
+NAMED = ("id", "slug", "title", "starts_at", "ends_at", "time_zone")
 
 
 def list_events(self, world, query, body):
@@ -24,6 +25,19 @@ def find(self, world, name):
         if name in (each["slug"], each["id"]) and is_seen(self, world, each):
             return each
     raise problem(404, "not_found")
+
+
+def list_records(self, world, query, body, name):
+    self.session(world)
+    about = {key: find(self, world, name)[key] for key in NAMED}
+    return {"items": [record(each) | {"event": about} for each in world.registrations.values()], "next": None}
+
+
+def record(each):
+    """A registration as staff see it."""
+    kept = ("id", "status", "seats", "attendees", "confirmed_at", "cancelled_at", "cancel_reason")
+    who = {"email": "zoe@example.org", "locale": "fr", "party_id": each["id"], "person_id": None}
+    return {name: each[name] for name in kept} | who | {"signed_in": False}
 
 
 def show_event(self, world, query, body, name):
@@ -77,6 +91,7 @@ def my_registrations(self, world, query, body):
 ROUTES = [
     ("GET", f"{E}/events", list_events),
     ("GET", f"{E}/events/{ID}", show_event),
+    ("GET", f"{E}/events/{ID}/registrations", list_records),
     ("POST", f"{E}/registrations", register),
     ("GET", f"{E}/registration-links/{ID}", registration),
     ("POST", f"{E}/registration-links/{ID}/withdrawals", withdraw),

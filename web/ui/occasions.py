@@ -10,7 +10,6 @@ from flask_babel import gettext as _
 
 from web.languages import language
 
-
 TO = "\u2060–\u2060"
 """A dash at which no line is broken."""
 
