@@ -5,7 +5,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from web import clients, console, errors, guard, health, languages, observed, portal, session, uploads
 from web.settings import WebSettings, load
-from web.ui import assets, forms, notices, writing
+from web.ui import assets, forms, notices, occasions, writing
 
 
 def create_app(settings: WebSettings | None = None) -> Flask:
@@ -23,6 +23,7 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     languages.speak(app)
     assets.serve(app)
     writing.teach(app)
+    occasions.teach(app)
     forms.teach(app)
     notices.carry(app)
     errors.explain(app)

@@ -179,6 +179,7 @@ def connect(app: Flask, settings) -> None:
     )
     app.extensions["services"] = {
         "directory": Service("directory", settings.directory_url, http),
+        "events": Service("events", settings.events_url, http),
         "giving": Service("giving", settings.giving_url, http),
         "notify": Service("notify", settings.notify_url, http),
     }
@@ -193,6 +194,11 @@ def services() -> dict[str, Service]:
 def directory() -> Service:
     """People, accounts, sessions."""
     return services()["directory"]
+
+
+def events() -> Service:
+    """The agenda, and registrations."""
+    return services()["events"]
 
 
 def giving() -> Service:

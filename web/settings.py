@@ -15,6 +15,7 @@ class WebSettings(Process):
     """
 
     directory_url: str
+    events_url: str
     giving_url: str
     notify_url: str
     contact_email: str

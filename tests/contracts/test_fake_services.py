@@ -59,6 +59,13 @@ ASKED = [
     ("POST", "/giving/gift-links/{link}/checkouts", None),
     ("GET", "/giving/my-donations", None),
     ("GET", "/giving/system", None),
+    ("GET", "/events/events", None),
+    ("GET", "/events/events/retrouvailles", None),
+    ("GET", "/events/events/{event}/registrations", None),
+    ("GET", "/events/registration-links/{registration}", None),
+    ("GET", "/events/my-registrations", None),
+    ("POST", "/events/registration-links/{registration}/withdrawals", None),
+    ("POST", "/events/registrations", {**GUEST, "event_id": samples.event()["id"], "companions": []}),
     ("POST", "/directory/sign-in-links", {"email": "claire@example.org", "locale": "fr"}),
     ("POST", "/directory/sessions", {"email": "claire@example.org", "password": RIGHT}),
     ("POST", "/directory/sessions", {"email": "claire@example.org", "password": "wrong"}),
@@ -105,6 +112,7 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
     world.findings = [samples.finding(amount_minor=5_000)]
     world.emails = [samples.email()]
     world.imports = [samples.imported()]
+    world.events = [samples.event()]
     world.directory_of(PERSON)
     server = fake_services.start(world)
     session = {"Authorization": f"Session {world.sign_in(PERSON)}", "Idempotency-Key": "a gift of one's own"}
@@ -113,6 +121,9 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
         known |= {"email": world.people[PERSON["id"]]["emails"][0]["id"], "account": world.accounts[0]["id"]}
         known |= {"mail": world.emails[0]["id"], "import": world.imports[0]["id"]}
         wish = {"campaign_id": known["campaign"], "amount_minor": 5000, "currency": "EUR", **GUEST}
+        seats = {**GUEST, "event_id": world.events[0]["id"], "companions": []}
+        client.post("/events/registrations", json=seats, headers={"Idempotency-Key": "a seat"})
+        known |= {"registration": next(iter(world.registrations)), "event": world.events[0]["id"]}
         begun = client.post("/giving/donations", json=wish, headers={"Idempotency-Key": "the first gift"})
         yield client, known | {"link": begun.json()["link"]}
     server.shutdown()

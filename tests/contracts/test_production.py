@@ -154,7 +154,7 @@ def test_web_does_not_start_with_nobody_to_write_to(wrong: dict[str, str], match
 
 
 def environment_of_web() -> dict[str, str]:
-    urls = dict.fromkeys(("DIRECTORY_URL", "GIVING_URL", "NOTIFY_URL"), "http://127.0.0.1:1")
+    urls = dict.fromkeys(("DIRECTORY_URL", "EVENTS_URL", "GIVING_URL", "NOTIFY_URL"), "http://127.0.0.1:1")
     return {**urls, "PUBLIC_URL": "https://alumni.example.org", "CONTACT_EMAIL": "office@example.org"}
 
 

@@ -18,6 +18,7 @@ class World:
     def __init__(self):
         self.campaigns = [campaign()]
         self.wall = wall()
+        self.events, self.registrations, self.registered = [], {}, {}
         self.people = {}
         self.accounts = []
         self.sessions = {}
@@ -71,7 +72,7 @@ def problem(status, code, errors=None, **headers):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """All three services on one port, told apart by the path."""
+    """All services on one port, told apart by the path."""
 
     protocol_version = "HTTP/1.1"
 

@@ -1,8 +1,8 @@
-"""Stand-ins for the three services: the answers that web needs, over real sockets, kept in memory."""
+"""Stand-ins for the services: the answers that web needs, over real sockets, kept in memory."""
 
 from datetime import UTC, datetime
 
-from tests.web import fake_directory, fake_giving, fake_notify
+from tests.web import fake_directory, fake_events, fake_giving, fake_notify
 from tests.web.fake_server import serve
 from web.settings import WebSettings
 
@@ -18,6 +18,7 @@ def show_system(self, world, query, body, name):
 
 ROUTES = [
     ("GET", "/api/v1/([^/]+)/system", show_system),
+    *fake_events.ROUTES,
     *fake_giving.ROUTES,
     *fake_directory.ROUTES,
     *fake_notify.ROUTES,
@@ -35,6 +36,7 @@ def portal_settings(services_url, public_url):
         service="web",
         public_url=public_url,
         directory_url=services_url,
+        events_url=services_url,
         giving_url=services_url,
         notify_url=services_url,
         contact_email="anciens@valmont.example",

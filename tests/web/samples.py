@@ -168,3 +168,40 @@ PERSON = {
     "locale": "fr",
     "class_year": 2009,
 }
+
+
+def event(slug="retrouvailles", **changes):
+    """One event as the service of events tells it."""
+    starts = (datetime.now(PARIS) + timedelta(days=20)).replace(hour=18, minute=30, second=0, microsecond=0)
+    return {
+        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"event {slug}")),
+        "slug": slug,
+        "status": "published",
+        "is_over": False,
+        "is_open": True,
+        "title": {"fr": "Retrouvailles à la bibliothèque", "en": "Reunion at the library"},
+        "summary": {
+            "fr": "Une soirée entre les rayons, avec celles et ceux de votre promotion.",
+            "en": "An evening among the shelves, with your class.",
+        },
+        "description": STORY,
+        "starts_at": starts.isoformat(),
+        "ends_at": (starts + timedelta(hours=3)).isoformat(),
+        "time_zone": "Europe/Paris",
+        "place": "Bibliothèque, 3 rue des Carmes, Valmont",
+        "is_online": False,
+        "organiser": "Bureau des anciens",
+        "visibility": "public",
+        "seats_max": 80,
+        "seats_taken": 73,
+        "seats_left": 7,
+        "registration_closes_at": (starts - timedelta(days=1)).isoformat(),
+        "withdraw_until": starts.isoformat(),
+        "per_registration_max": 4,
+        "picture": "library",
+        "published_at": datetime.now(UTC).isoformat(),
+        "rescheduled_at": None,
+        "cancelled_at": None,
+        "cancel_reason": None,
+        "revision": 0,
+    } | changes

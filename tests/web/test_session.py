@@ -117,6 +117,7 @@ def test_web_starts_only_where_browsers_keep_the_session(public_url, starts):
             service="web",
             public_url=public_url,
             directory_url="http://d",
+            events_url="http://e",
             giving_url="http://g",
             notify_url="http://n",
             contact_email="office@example.org",

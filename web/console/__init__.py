@@ -13,6 +13,7 @@ from web.console import (
     connections,
     contacts,
     emails,
+    events,
     gifts,
     home,
     imports,
@@ -61,6 +62,6 @@ def around():
 
 campaigns.routes.register_blueprint(launches.routes)
 GIFTS = (home, campaigns, gifts, reconciliation)
-NETWORK = (people, contacts, accounts, emails)
+NETWORK = (people, contacts, accounts, events, emails)
 for noun in (*GIFTS, *NETWORK, imports, connections, system):
     pages.register_blueprint(noun.routes)

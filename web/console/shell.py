@@ -50,6 +50,7 @@ def menu() -> list[tuple[str, list[Entry]]]:
             _("Network"),
             [
                 Entry(_("People"), "console.people.listed", "people.read", "p"),
+                Entry(_("Events"), "console.events.listed", "events.read", "v"),
                 Entry(_("Emails"), "console.emails.listed", "mailings.read", "e", "emails"),
             ],
         ),
@@ -122,4 +123,9 @@ def _length(answer: dict[str, Any] | None) -> int:
 
 def service_name(service: str) -> str:
     """A service in the words of the office."""
-    return {"giving": _("Gifts"), "notify": _("Emails"), "directory": _("Directory")}.get(service, service)
+    return {
+        "giving": _("Gifts"),
+        "notify": _("Emails"),
+        "directory": _("Directory"),
+        "events": _("Events"),
+    }.get(service, service)

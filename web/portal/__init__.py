@@ -2,11 +2,23 @@
 
 from flask import Blueprint
 
-from web.portal import account, authenticators, campaigns, gifts, home, passwords, sign_in
+from web.portal import (
+    account,
+    agenda,
+    authenticators,
+    campaigns,
+    event_pages,
+    gifts,
+    home,
+    passwords,
+    registrations,
+    sign_in,
+)
 from web.ui import pictures
 
 pages = Blueprint("portal", __name__, template_folder="templates")
-for each in (home, campaigns, gifts, sign_in, account, passwords, authenticators):
+GIVING, EVENTS = (home, campaigns, gifts), (agenda, event_pages, registrations)
+for each in (*GIVING, *EVENTS, sign_in, account, passwords, authenticators):
     pages.register_blueprint(each.routes)
 
 

@@ -3,17 +3,30 @@
 from flask import Blueprint, redirect, render_template
 
 from web import clients
+from web.clients import Problem, ServiceDown
+from web.portal import agenda
 
 routes = Blueprint("home", __name__)
 
 
 @routes.get("/")
 def home():
-    """The campaigns under way, then those that ended."""
+    """The campaigns under way, the next events, then the campaigns that ended."""
     giving = clients.giving()
     live = clients.for_everyone(giving, "/campaigns", status="live", limit=50)["items"]
     past = clients.for_everyone(giving, "/campaigns", status="closed", limit=12)["items"]
-    return render_template("portal/home.html", live=sorted(live, key=urgency), past=past)
+    return render_template(
+        "portal/home.html", live=sorted(live, key=urgency), past=past, events=next_events()
+    )
+
+
+def next_events():
+    """The next three events that take place; the page stands without them."""
+    try:
+        found = agenda.told(agenda.agenda(when="upcoming", status="published", limit=10)["items"])
+    except (Problem, ServiceDown):
+        return []
+    return found[:3]
 
 
 def urgency(campaign):
@@ -30,7 +43,7 @@ def campaigns():
 
 @routes.get("/robots.txt")
 def robots():
-    """What search engines may read: campaigns, and nothing of anybody."""
+    """What search engines may read: campaigns and events, and nothing of anybody."""
     closed = "".join(f"Disallow: /{path}\n" for path in ("l/", "my/", "console/", "live/", "sign-in"))
     return f"User-agent: *\n{closed}", {"Content-Type": "text/plain", "Cache-Control": "public, max-age=3600"}
 
