@@ -24,5 +24,5 @@ def test_a_service_that_is_ready_and_has_a_warning_is_not_shown_as_well(world, b
     page = operator.get("/console/system/").text
 
     assert page.count('<span class="badge warn">prêt, à surveiller</span>') == 1
-    assert page.count('<span class="badge good">prêt</span>') == 2
+    assert page.count('<span class="badge good">prêt</span>') == 3
     assert "Courriels refusés en 6\u00a0h</dt><dd>12</dd>" in page
