@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.notify import addresses, changes, emails, guests, parties, timelines
-from services.notify.models import Registration
+from services.notify.models import Email, Registration
 from services.notify.settings import NotifySettings
-from shared.i18n import DEFAULT, format_occasion, words
+from shared.i18n import format_occasion, words
 from shared.messages import (
     RegistrantAttached,
     RegistrationCancelled,
@@ -23,6 +23,8 @@ from shared.messages import (
 )
 
 AnyRegistration = RegistrationConfirmed | RegistrationRescheduled | RegistrationCancelled
+
+OVERTAKEN = ("registration_confirmed", "registration_rescheduled")
 
 CANCELLED = {
     "withdrawn": {
@@ -85,7 +87,6 @@ def cancelled(
 ) -> None:
     """The seats are free again: say why, and take the event out of their calendar."""
     kept = _keep(session, message)
-    note = words(message.note, _locale(message)) if message.note else ""
     _follow(
         session,
         message,
@@ -96,7 +97,6 @@ def cancelled(
         occurred_at=message.cancelled_at,
         at=at,
         settings=settings,
-        facts={"reason": message.reason, "note": note},
     )
 
 
@@ -187,14 +187,13 @@ def _follow(
     occurred_at: datetime,
     at: datetime,
     settings: NotifySettings,
-    facts: dict[str, Any] | None = None,
 ) -> None:
     """Email, unless there is nothing to say any more; CRM change; line of the story."""
     if message.contact is not None:
         guests.meet(session, message.contact, at=occurred_at)
     party_id = parties.resolve(session, message.party_id)
     if template is not None:
-        _write(session, message, kept, template, party_id, facts or {}, occurred_at, at, settings)
+        _write(session, message, kept, template, party_id, occurred_at, at, settings)
     changes.record(
         session,
         party_id=party_id,
@@ -223,7 +222,6 @@ def _write(
     kept: Registration,
     template: str,
     party_id: UUID,
-    facts: dict[str, Any],
     occurred_at: datetime,
     at: datetime,
     settings: NotifySettings,
@@ -231,7 +229,7 @@ def _write(
     known_as = party_id if party_id != message.party_id else None
     to = addresses.choose(session, contact=message.contact, person_id=message.person_id or known_as)
     secrets = _secrets(message)
-    told = _facts(message, kept, to.locale, settings) | facts
+    told = _facts(message, kept, to.locale, settings)
     emails.queue(
         session,
         message=message,
@@ -270,6 +268,8 @@ def _facts(
         "registration_url": "",
         "online_url": "",
         "reference": str(message.registration_id),
+        "reason": getattr(message, "reason", ""),
+        "note": words(getattr(message, "note", None) or {}, locale),
     }
 
 
@@ -292,5 +292,11 @@ def _calendar(
     }
 
 
-def _locale(message: AnyRegistration) -> str:
-    return str(message.contact["locale"]) if message.contact else DEFAULT
+def overtaken(session: Session, email: Email) -> str | None:
+    """Why an email that waited says what no longer holds: seats given back, or another date since."""
+    kept = session.get(Registration, email.correlation_id) if email.template in OVERTAKEN else None
+    if kept is not None and kept.cancelled_at is not None:
+        return "the registration was cancelled before it could be sent"
+    if kept is not None and email.calendar and email.calendar["revision"] < kept.revision:
+        return "the event moved again before it could be sent"
+    return None

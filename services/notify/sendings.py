@@ -7,7 +7,7 @@ from jinja2 import TemplateError
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from services.notify import addresses, attachments, templates, timelines
+from services.notify import addresses, attachments, registrations, templates, timelines
 from services.notify.answers import LATER, LETTER, NEVER, Outcome
 from services.notify.mailer import Mailer, Outgoing
 from services.notify.models import SERVER, Email
@@ -44,6 +44,8 @@ def claim(session: Session, *, at: datetime) -> Email | None:
 def _may_leave(session: Session, email: Email, *, at: datetime) -> bool:
     if email.outlived(at=at):
         email.withhold("stale", reason="it ran out before it could be sent", at=at)
+    elif (why := registrations.overtaken(session, email)) is not None:
+        email.withhold("stale", reason=why, at=at)
     elif (why := addresses.forbidden(session, email)) is not None:
         email.withhold("suppressed", reason=why, at=at)
     return email.status in ("queued", "sending")

@@ -148,6 +148,58 @@ def test_an_older_date_heard_late_is_not_told_any_more(settings: NotifySettings)
     assert every(Registration)[0].starts_at == newer.starts_at
 
 
+def leaving(settings: NotifySettings) -> list[str]:
+    """The templates of all that leaves now, after a night without a mail server."""
+    left: list[str] = []
+    with Transaction() as session:
+        while (email := sendings.claim(session, at=NOW + timedelta(hours=1))) is not None:
+            left.append(email.template)
+            email.left(code=250, at=NOW)
+            session.flush()
+    return left
+
+
+def test_a_confirmation_that_waited_does_not_leave_once_the_seats_were_given_back(
+    settings: NotifySettings,
+) -> None:
+    first = facts.registered()
+    hear(settings, first, facts.given_back(first))
+
+    assert leaving(settings) == ["registration_cancelled"]
+
+
+def test_an_old_date_that_waited_does_not_leave_once_there_is_a_newer_one(settings: NotifySettings) -> None:
+    first = facts.registered()
+    hear(settings, first, facts.moved(first), facts.moved(first, revision=2))
+
+    assert leaving(settings) == ["registration_rescheduled"]
+    assert [each.status for each in every(Email)] == ["stale", "stale", "sent"]
+
+
+def test_control_without_looking_again_all_of_them_leave(
+    settings: NotifySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registrations, "overtaken", lambda session, email: None)
+    first = facts.registered()
+    hear(settings, first, facts.moved(first), facts.given_back(first, revision=1))
+
+    assert len(leaving(settings)) == 3
+
+
+def test_the_organisers_words_are_in_the_letters_language(settings: NotifySettings) -> None:
+    """A person whose card is newer than the message is written to in the card's language."""
+    person_id = uuid7()
+    who = facts.registrant(party_id=person_id, person_id=person_id, typed=False, card_version=1)
+    first = facts.registered(who)
+    with Transaction() as session:
+        recipients.keep(session, facts.card(person_id, 2, locale="en"), at=NOW)
+    note = {"fr": "La salle est inondée.", "en": "The room is flooded."}
+    hear(settings, first, facts.given_back(first, reason="event_cancelled", note=note))
+
+    email = every(Email)[-1]
+    assert email.locale == "en" and "The room is flooded." in email.text
+
+
 def test_an_email_about_an_event_that_is_over_does_not_leave(settings: NotifySettings) -> None:
     over = facts.registered(starts_at=NOW - timedelta(hours=4), ends_at=NOW - timedelta(hours=1))
     hear(settings, over)
