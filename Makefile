@@ -2,7 +2,7 @@
 # Nothing here needs more than make and Python 3.11 or newer; uv is used when it is installed.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench chaos lock clean
+.PHONY: help run kafka test lint bench chaos lock clean
 
 python := .venv/bin/python
 
@@ -12,6 +12,10 @@ help: ## List what can be done
 run: ## Start everything on this machine: make run [PORT=8080] [DATA=data] [HOST=127.0.0.1] [PROCESSES=1]
 	@sh deploy/environment.sh run
 	@exec $(python) -m deploy.local
+
+kafka: ## Start Apache Kafka on this machine: make kafka [NODES=1 or 3] [PORT=9092] [DATA=data-kafka] [SASL=1]
+	@sh deploy/environment.sh run
+	@exec $(python) -m deploy.kafka
 
 test: ## Run every test that this machine can run, in two processes: make test [ARGS="tests/giving -x"]
 	@sh deploy/environment.sh dev

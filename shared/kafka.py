@@ -211,16 +211,26 @@ def _options(topic: Topic, replication: int) -> dict[str, Any]:
     return {
         "num_partitions": topic.partitions,
         "replication_factor": replication or topic.replication,
-        "configs": topic.config,
+        "configs": _config(topic, replication or topic.replication),
     }
+
+
+def _config(topic: Topic, copies: int) -> dict[str, str]:
+    """Its settings; where three keep each message, two must have it before it is acknowledged."""
+    return topic.config | ({"min.insync.replicas": "2"} if copies >= 3 else {})
 
 
 def _align(admin: Any, there: list[Topic]) -> None:
     """Give topics that are there the settings declared, where the broker lets them be changed."""
-    resources = [ConfigResource("topic", topic.name, dict(topic.config)) for topic in there]
+    if not there:
+        return
     with suppress(IncompatibleBrokerVersion):  # the embedded one: its topics are always new
-        if resources:
-            admin.alter_configs(resources, raise_on_unknown=False)
+        found = admin.describe_topics([topic.name for topic in there])
+        copies = {each["name"]: len(each["partitions"][0]["replica_nodes"]) for each in found}
+        admin.alter_configs(
+            [ConfigResource("topic", each.name, _config(each, copies[each.name])) for each in there],
+            raise_on_unknown=False,
+        )
 
 
 def _rights(topic: Topic) -> list[ACL]:

@@ -9,8 +9,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from tests.support import apache_kafka
 from tests.support import broker as broker_support
 from tests.support import postgres as postgres_support
+from tests.support.apache_kafka import ApacheKafka
+from tests.support.scale import SCALE
 from tests.support.stack import stack  # noqa: F401 the session's fixture
 
 LONG = {
@@ -21,8 +24,15 @@ LONG = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put first the files that take longest: of several processes (`-n 2`) none waits for them at the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put first the files that take longest: of several processes (`-n 2`) none waits for them at the end.
+
+    What is marked `full` is for `make chaos` alone.
+    """
+    if SCALE < 1:
+        left_out = [item for item in items if item.get_closest_marker("full")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: item.nodeid.partition("::")[0] not in LONG)
 
 
@@ -39,8 +49,18 @@ def postgres() -> Iterator[postgres_support.Server]:
             yield running
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[broker_support.EmbeddedBroker]:
-    """A broker of the test's own with every topic made, on a free port; it is up in a fifth of a second."""
-    with broker_support.running(tmp_path) as embedded:
-        yield embedded
+@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.full)])
+def broker(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[broker_support.EmbeddedBroker | ApacheKafka]:
+    """A broker of the test's own with every topic made, on a free port: the embedded one, which is up in a
+    fifth of a second; at full size Apache Kafka too, which takes some.
+    """
+    if request.param == "embedded":
+        with broker_support.running(tmp_path) as embedded:
+            yield embedded
+        return
+    if reason := apache_kafka.missing():
+        pytest.skip(reason)
+    with apache_kafka.running(tmp_path / "kafka") as apache:
+        yield apache

@@ -8,6 +8,7 @@ from pathlib import Path
 from deploy.local.folder import Folder
 from deploy.local.keys import Keys
 from deploy.local.postgres import Postgres
+from deploy.local.problem import CannotGoOn
 from deploy.local.settings import SERVICES, LocalSettings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -132,6 +133,7 @@ class Layout:
                 for name in ("link_key", "message_key", "email_key")
             },
         }
+        told |= self._signed_in(service)
         if self.counters(service).exists():
             told["PROMETHEUS_MULTIPROC_DIR"] = str(self.counters(service))
         if service == "directory":
@@ -145,6 +147,27 @@ class Layout:
             told["EMAIL_FROM"] = "Université de Valmont <alumni@valmont.example>"
             told["EMAILS_NOT_BEFORE"] = self.settings.told.get("EMAILS_NOT_BEFORE", self.folder.restored_at())
         return told
+
+    def topics_environment(self) -> dict[str, str]:
+        """What `python -m shared.kafka topics` is told: as whom it signs in where Kafka asks for it."""
+        return {**self.environment(self.services[0]), **self._signed_in("admin")}
+
+    def _signed_in(self, user: str) -> dict[str, str]:
+        """How a user signs in to a Kafka of one's own; nothing where nobody is asked."""
+        if "KAFKA_PASSWORDS" not in self.settings.told:
+            return {}
+        try:
+            password = json.loads(Path(self.settings.told["KAFKA_PASSWORDS"]).read_text())[user]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise CannotGoOn(
+                f"KAFKA_PASSWORDS names no file with a password for {user}: `make kafka SASL=1` makes one."
+            ) from None
+        return {
+            "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+            "KAFKA_SASL_MECHANISM": "PLAIN",
+            "KAFKA_SASL_USERNAME": user,
+            "KAFKA_SASL_PASSWORD_FILE": str(self.keys.keep(f"kafka_password_{user}", password)),
+        }
 
     def _of_sandbox(self) -> dict[str, str]:
         accounts = [

@@ -18,6 +18,7 @@ KNOWN = {
     "DATA": "folder of everything that is kept",
     "PROCESSES": "how many api and how many worker processes each service has",
     "KAFKA_BOOTSTRAP_SERVERS": "a Kafka of your own instead of the embedded broker",
+    "KAFKA_PASSWORDS": "the file of passwords that `make kafka SASL=1` made",
     "STRIPE_API_KEY": "a Stripe test key instead of the payment sandbox",
     "STRIPE_WEBHOOK_SECRET": "the secret of Stripe's webhook, needed beside STRIPE_API_KEY",
     "SMTP_URL": "a mail server instead of the mailbox page",

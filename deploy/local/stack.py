@@ -138,7 +138,7 @@ class Stack:
     async def _make_topics(self) -> None:
         if self.layout.services and (ROOT / "deploy/kafka/topics.yml").exists():
             command = [sys.executable, "-m", "shared.kafka", "topics"]
-            await self.run_once("topics", command, self.layout.environment(self.layout.services[0]))
+            await self.run_once("topics", command, self.layout.topics_environment())
             again = "; what the broker held before is sent to it again" if self._second_start else ""
             self.terminal.step(f"Topics are made{again}")
 
