@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, Response, jsonify
 from jinja2 import Environment, Template
 
+from shared import openapi
 from shared.http import Api, policy
 
 WHO = {
@@ -28,13 +29,12 @@ BOUNDS = {
 }
 
 
-def add(app: Flask, api: Api, name: str) -> None:
+def add(app: Flask, api: Api, name: str, *, public_url: str) -> None:
     """Add `/api/v1/<name>/openapi.json` and `/api/v1/<name>/docs`."""
 
     @cache
     def document() -> dict[str, Any]:
-        whole: dict[str, Any] = api.spec.to_dict()
-        return whole
+        return openapi.complete(api.spec.to_dict(), app, service=name, public_url=public_url)
 
     @policy("anyone")
     def openapi_json() -> Response:

@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
-from shared import auth, current, docs, health, migrate, problems, system, telemetry
+from shared import auth, current, docs, health, migrate, openapi, problems, system, telemetry
 from shared.errors import DomainError
 from shared.http import Api, Blueprint
 from shared.keys import PublicKeys
@@ -79,13 +79,14 @@ def create_service(
     )
     _handle_errors(app)
     api = Api(app)
-    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    for scheme, told in openapi.SCHEMES.items():
+        api.spec.components.security_scheme(scheme, told)
     api.register_field(Minor, fields.Integer)
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
     api.register_blueprint(system.routes, url_prefix=f"/api/v1/{name}")
     health.add(app)
-    docs.add(app, api, name)
+    docs.add(app, api, name, public_url=settings.public_url)
     app.before_request(_begin)
     app.after_request(_end)
     app.teardown_request(lambda _: telemetry.end())
