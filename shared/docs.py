@@ -1,5 +1,6 @@
 """The OpenAPI document and a page to read it: rendered here, without scripts or anything from elsewhere."""
 
+import re
 import secrets
 from functools import cache
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify
 from jinja2 import Environment, Template
+from markupsafe import Markup, escape
 
 from shared import openapi
 from shared.http import Api, policy
@@ -58,7 +60,14 @@ def add(app: Flask, api: Api, name: str, *, public_url: str) -> None:
 @cache
 def _template() -> Template:
     source = (Path(__file__).parent / "docs.html").read_text(encoding="utf-8")
-    return Environment(autoescape=True, trim_blocks=True).from_string(source)
+    environment = Environment(autoescape=True, trim_blocks=True)
+    environment.filters["coded"] = _coded
+    return environment.from_string(source)
+
+
+def _coded(words: str) -> Markup:
+    """Words with what stands between backquotes as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words))))
 
 
 def page(document: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +82,12 @@ def page(document: dict[str, Any]) -> dict[str, Any]:
                 tags.setdefault(operation["tags"][0], []).append(shown)
     schemas = document.get("components", {}).get("schemas", {})
     objects = {name: _fields(schemas[name]) for name in sorted(schemas)}
-    return {"title": document["info"]["title"], "tags": dict(sorted(tags.items())), "objects": objects}
+    return {
+        "title": document["info"]["title"],
+        "tags": dict(sorted(tags.items())),
+        "told": {tag["name"]: tag["description"] for tag in document["tags"]},
+        "objects": objects,
+    }
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], parameters: list[Any]) -> dict[str, Any]:
@@ -83,6 +97,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], parameters: li
         "id": f"{method}-{path}",
         "method": method.upper(),
         "path": path,
+        "name": operation["operationId"],
         "summary": operation.get("summary", ""),
         "description": operation.get("description", ""),
         "who": WHO.get(allow, f"Callers with the right {allow} may call this."),

@@ -57,6 +57,7 @@ def complete(document: dict[str, Any], app: Flask, *, service: str, public_url: 
     for tag in document["tags"]:
         tag["description"] = _told(app, tag["name"])
     document["components"]["schemas"].pop(UNUSED, None)
+    _anchor(document)
     for path, item in document["paths"].items():
         for method in METHODS:
             if method in item:
@@ -163,6 +164,19 @@ def _one(noun: str) -> str:
 def _answers_list(operation: dict[str, Any]) -> bool:
     content = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
     return str(content.get("schema", {}).get("$ref", "")).endswith(("Page", "List"))
+
+
+def _anchor(part: Any) -> None:
+    """Patterns as JSON Schema knows them (ECMA-262): ours are matched from the start, and end by `\\Z`."""
+    if isinstance(part, dict):
+        pattern = part.get("pattern")
+        if isinstance(pattern, str) and pattern.endswith(r"\Z"):
+            part["pattern"] = "^" + pattern.removeprefix("^").removesuffix(r"\Z") + "$"
+        for inner in part.values():
+            _anchor(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            _anchor(inner)
 
 
 def _told(app: Flask, tag: str) -> str:
