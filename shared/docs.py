@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from flask import Flask, Response, jsonify
 from jinja2 import Environment, Template
 from markupsafe import Markup, escape
+from marshmallow import Schema
 
 from shared import openapi
 from shared.http import Api, policy
@@ -31,12 +33,16 @@ BOUNDS = {
 }
 
 
-def add(app: Flask, api: Api, name: str, *, public_url: str) -> None:
+def add(app: Flask, api: Api, name: str, *, public_url: str, webhooks: Mapping[str, type[Schema]]) -> None:
     """Add `/api/v1/<name>/openapi.json` and `/api/v1/<name>/docs`."""
+    for each in webhooks.values():
+        api.spec.components.schema(each.__name__, schema=each)
+    posted = {kind: openapi.posted(kind, schema) for kind, schema in webhooks.items()}
 
     @cache
     def document() -> dict[str, Any]:
-        return openapi.complete(api.spec.to_dict(), app, service=name, public_url=public_url)
+        whole = api.spec.to_dict() | ({"webhooks": posted} if posted else {})
+        return openapi.complete(whole, app, service=name, public_url=public_url)
 
     @policy("anyone")
     def openapi_json() -> Response:
@@ -87,7 +93,13 @@ def page(document: dict[str, Any]) -> dict[str, Any]:
         "tags": dict(sorted(tags.items())),
         "told": {tag["name"]: tag["description"] for tag in document["tags"]},
         "objects": objects,
+        "webhooks": [_sent(name, item["post"]) for name, item in document.get("webhooks", {}).items()],
     }
+
+
+def _sent(name: str, operation: dict[str, Any]) -> dict[str, Any]:
+    body = _content(operation["requestBody"])
+    return {"name": name, "summary": operation["summary"], "body": [_row("", body["schema"], "")]}
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], parameters: list[Any]) -> dict[str, Any]:

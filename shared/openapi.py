@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask
+from marshmallow import Schema
 
 from shared import auth, bodies, errors, http, limits, once, tokens
 from shared.errors import DomainError, code_of, first_line
@@ -64,6 +65,28 @@ def complete(document: dict[str, Any], app: Flask, *, service: str, public_url: 
                 _join_files(item[method], document["components"]["schemas"])
                 _complete(item[method], service, method, path)
     return document
+
+
+def posted(kind: str, schema: type[Schema]) -> dict[str, Any]:
+    """One webhook: what is posted, signed as Standard Webhooks says, until it is answered 2xx."""
+    names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    return {
+        "post": {
+            "operationId": kind.replace(".", "_"),
+            "summary": " ".join((schema.__doc__ or "").split()),
+            "parameters": [
+                {"name": name, "in": "header", "required": True, "schema": {"type": "string"}}
+                for name in names
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {"schema": {"$ref": f"#/components/schemas/{schema.__name__}"}}
+                },
+            },
+            "responses": {"2XX": {"description": "Taken. Anything else is tried again, for three days."}},
+        }
+    }
 
 
 def _complete(operation: dict[str, Any], service: str, method: str, path: str) -> None:

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import jsonschema
 import pyotp
 import pytest
 import yaml
@@ -118,6 +119,8 @@ def _a_change_arrives(stack: RunningStack, said: dict[str, Any], receiver: Simpl
     kept = said["mine"].execute("select sequence, state from parties where party_id = ?", (party,))
     assert donor.email in kept.fetchone()[1]
 
+    _as_documented(stack, json.loads(body))
+
     older = json.loads(body)
     older["data"] |= {"sequence": 0, "email": "older@example.org"}
     said["take"](*_signed(json.dumps(older), said["secret"]))
@@ -127,6 +130,15 @@ def _a_change_arrives(stack: RunningStack, said: dict[str, Any], receiver: Simpl
     assert rows[0] == 1 and donor.email in rows[1]
     with pytest.raises(WebhookVerificationError):
         said["take"](body.replace(party, "0" * 36), headers)
+
+
+def _as_documented(stack: RunningStack, told: dict[str, Any]) -> None:
+    """What came is what notify's document says of it."""
+    document = httpx.get(f"{stack.url}/api/v1/notify/openapi.json").json()
+    schema = document["webhooks"][told["type"]]["post"]["requestBody"]["content"]["application/json"][
+        "schema"
+    ]
+    jsonschema.Draft202012Validator({**document, **schema}).validate(told)
 
 
 def _signed(body: str, secret: str) -> tuple[str, dict[str, str]]:
