@@ -1,13 +1,18 @@
 """The OpenAPI document and a page to read it: rendered here, without scripts or anything from elsewhere."""
 
+import re
 import secrets
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, jsonify
 from jinja2 import Environment, Template
+from markupsafe import Markup, escape
+from marshmallow import Schema
 
+from shared import openapi
 from shared.http import Api, policy
 
 WHO = {
@@ -28,13 +33,16 @@ BOUNDS = {
 }
 
 
-def add(app: Flask, api: Api, name: str) -> None:
+def add(app: Flask, api: Api, name: str, *, public_url: str, webhooks: Mapping[str, type[Schema]]) -> None:
     """Add `/api/v1/<name>/openapi.json` and `/api/v1/<name>/docs`."""
+    for each in webhooks.values():
+        api.spec.components.schema(each.__name__, schema=each)
+    posted = {kind: openapi.posted(kind, schema) for kind, schema in webhooks.items()}
 
     @cache
     def document() -> dict[str, Any]:
-        whole: dict[str, Any] = api.spec.to_dict()
-        return whole
+        whole = api.spec.to_dict() | ({"webhooks": posted} if posted else {})
+        return openapi.complete(whole, app, service=name, public_url=public_url)
 
     @policy("anyone")
     def openapi_json() -> Response:
@@ -58,7 +66,14 @@ def add(app: Flask, api: Api, name: str) -> None:
 @cache
 def _template() -> Template:
     source = (Path(__file__).parent / "docs.html").read_text(encoding="utf-8")
-    return Environment(autoescape=True, trim_blocks=True).from_string(source)
+    environment = Environment(autoescape=True, trim_blocks=True)
+    environment.filters["coded"] = _coded
+    return environment.from_string(source)
+
+
+def _coded(words: str) -> Markup:
+    """Words with what stands between backquotes as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words))))
 
 
 def page(document: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +88,18 @@ def page(document: dict[str, Any]) -> dict[str, Any]:
                 tags.setdefault(operation["tags"][0], []).append(shown)
     schemas = document.get("components", {}).get("schemas", {})
     objects = {name: _fields(schemas[name]) for name in sorted(schemas)}
-    return {"title": document["info"]["title"], "tags": dict(sorted(tags.items())), "objects": objects}
+    return {
+        "title": document["info"]["title"],
+        "tags": dict(sorted(tags.items())),
+        "told": {tag["name"]: tag["description"] for tag in document["tags"]},
+        "objects": objects,
+        "webhooks": [_sent(name, item["post"]) for name, item in document.get("webhooks", {}).items()],
+    }
+
+
+def _sent(name: str, operation: dict[str, Any]) -> dict[str, Any]:
+    body = _content(operation["requestBody"])
+    return {"name": name, "summary": operation["summary"], "body": [_row("", body["schema"], "")]}
 
 
 def _operation(path: str, method: str, operation: dict[str, Any], parameters: list[Any]) -> dict[str, Any]:
@@ -83,6 +109,7 @@ def _operation(path: str, method: str, operation: dict[str, Any], parameters: li
         "id": f"{method}-{path}",
         "method": method.upper(),
         "path": path,
+        "name": operation["operationId"],
         "summary": operation.get("summary", ""),
         "description": operation.get("description", ""),
         "who": WHO.get(allow, f"Callers with the right {allow} may call this."),

@@ -13,14 +13,24 @@ class DomainError(Exception):
 
     def __init__(self, detail: str | None = None, **facts: Any) -> None:
         """`detail` replaces the docstring's first line; `facts` go to the answer, so never a secret."""
-        self.detail = detail or (inspect.getdoc(type(self)) or "").split("\n")[0]
+        self.detail = detail or first_line(type(self))
         self.facts = facts
         super().__init__(self.detail)
 
     @property
     def code(self) -> str:
         """Stable name of the error for programs: `EmailCannotBeResent` is `email_cannot_be_resent`."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self).__name__).lower()
+        return code_of(type(self))
+
+
+def code_of(kind: type[DomainError]) -> str:
+    """The code that errors of a kind have."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()
+
+
+def first_line(kind: type[DomainError]) -> str:
+    """What errors of a kind tell a person, unless they say it themselves."""
+    return (inspect.getdoc(kind) or "").split("\n")[0]
 
 
 class Refused(DomainError):

@@ -4,7 +4,7 @@ flask-smorest as installed accepts routes without a policy, form bodies for JSON
 the classes here refuse them. `@routes.post(rule, allow=…)` stands above `arguments` and `response`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -33,7 +33,15 @@ class HeaderRefused(DomainError):
 
 
 class Problem(Schema):
-    """An error (RFC 9457). `code` is stable; `errors` says per field what cannot be accepted."""
+    """An error (RFC 9457). `code` is stable; `errors` says per field what cannot be accepted.
+
+    What else a program needs to go on stands beside it under a name of its own, such as `seats_left`.
+    """
+
+    class Meta:
+        """Members of an error's own are there as they are."""
+
+        unknown = marshmallow.INCLUDE
 
     type = fields.String()
     title = fields.String()
@@ -112,18 +120,23 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         *,
         allow: str | None = None,
         body_max: int = BODY_MAX,
+        refuses: Iterable[type[DomainError]] = (),
         parameters: Any = None,
         tags: Any = None,
         **options: Any,
     ) -> Callable[[Any], Any]:
-        """Register a view under `rule` for callers that `allow` lets in; `body_max` is in bytes."""
+        """Register a view under `rule` for callers that `allow` lets in; `body_max` is in bytes.
+
+        `refuses` names the rules that may say no, for the document; what follows from the route itself (who
+        may call, a body, a key) is known without it.
+        """
         if allow is None:
             raise TypeError(f"the route {rule!r} declares no policy: allow=…")
         policy = check_policy(allow)
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             guarded = _guard(view, policy, body_max)
-            guarded.__dict__["_apidoc"] = _documented(view, policy)
+            guarded.__dict__["_apidoc"] = _documented(view, policy, refuses)
             self.add_url_rule(rule, None, guarded, parameters=parameters, tags=tags, **options)
             return guarded
 
@@ -227,13 +240,14 @@ def _check_query(known: frozenset[str] | None) -> None:
     check_texts(request.args.to_dict())
 
 
-def _documented(view: Callable[..., Any], allow: str) -> dict[str, Any]:
+def _documented(view: Callable[..., Any], allow: str, refuses: Iterable[type[DomainError]]) -> dict[str, Any]:
     """The view's documentation with its policy: who may call it, and which errors follow from that."""
     known = dict(getattr(view, "_apidoc", {}))
     manual = dict(known.get("manual_doc", {}))
     needs_token = allow == "signed_in" or allow in RIGHTS
-    manual["security"] = [{"bearer": []}] if needs_token else []
+    manual.setdefault("security", [{"bearer": []}] if needs_token else [])
     manual["x-allow"] = allow
+    manual["x-refuses"] = list(refuses)
     return {**known, "manual_doc": manual}
 
 

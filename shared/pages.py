@@ -70,7 +70,10 @@ def page(
 @cache
 def paged(item: type[Schema]) -> type[Schema]:
     """The schema of a page of `item`."""
-    parts = {"items": fields.List(fields.Nested(item), required=True), "next": fields.String(allow_none=True)}
+    parts = {
+        "items": fields.List(fields.Nested(item), required=True),
+        "next": fields.String(required=True, allow_none=True),
+    }
     return type(f"{item.__name__}Page", (Schema,), parts)
 
 

@@ -3,21 +3,21 @@
 import ipaddress
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
 from flask import Flask, Response, g, request
-from marshmallow import fields
+from marshmallow import Schema, fields
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
-from shared import auth, current, docs, health, migrate, problems, system, telemetry
+from shared import auth, current, docs, health, migrate, openapi, problems, system, telemetry
 from shared.errors import DomainError
 from shared.http import Api, Blueprint
 from shared.keys import PublicKeys
@@ -58,11 +58,13 @@ def create_service(
     waits: system.Waits | None = None,
     refused: system.Refused | None = None,
     package: str | None = None,
+    webhooks: Mapping[str, type[Schema]] | None = None,
 ) -> Flask:
     """The application of the service `name`, in `package` (`services.<name>`).
 
     `steps` are its own steps in the path of a fact, `waits` what it sends out and since when the oldest of it
     waits, `refused` how many of that were refused for good in the last hours (shared/system.py).
+    `webhooks` are what it posts to others, by type.
     The directory gives its own `keys` and `live_rights`; the others ask it.
     """
     _refuse_public_demo(settings)
@@ -79,13 +81,14 @@ def create_service(
     )
     _handle_errors(app)
     api = Api(app)
-    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    for scheme, told in openapi.SCHEMES.items():
+        api.spec.components.security_scheme(scheme, told)
     api.register_field(Minor, fields.Integer)
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
     api.register_blueprint(system.routes, url_prefix=f"/api/v1/{name}")
     health.add(app)
-    docs.add(app, api, name)
+    docs.add(app, api, name, public_url=settings.public_url, webhooks=webhooks or {})
     app.before_request(_begin)
     app.after_request(_end)
     app.teardown_request(lambda _: telemetry.end())

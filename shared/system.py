@@ -172,7 +172,7 @@ def find(query: dict[str, Any]) -> dict[str, Any]:
     return {"items": found[:most], "next": write_cursor([found[most - 1].id]) if more else None}
 
 
-@routes.get("/dead-letters/<uuid:letter_id>", allow="system.read")
+@routes.get("/dead-letters/<uuid:letter_id>", allow="system.read", refuses=(dead_letters.LetterNotFound,))
 @routes.response(200, LetterShown)
 def show_letter(letter_id: UUID) -> DeadLetter:
     """One message that could not be handled, personal values masked."""
@@ -180,7 +180,16 @@ def show_letter(letter_id: UUID) -> DeadLetter:
         return dead_letters.letter(session, letter_id)
 
 
-@routes.post("/dead-letters/<uuid:letter_id>/replays", allow="system.manage")
+@routes.post(
+    "/dead-letters/<uuid:letter_id>/replays",
+    allow="system.manage",
+    refuses=(
+        dead_letters.LetterNotFound,
+        dead_letters.LetterClosed,
+        dead_letters.LetterCleared,
+        ReplayFailed,
+    ),
+)
 @routes.response(200, LetterShown)
 @routes.alt_response(202, schema=LetterShown, description="Asked for; the worker has not answered yet.")
 def replay(letter_id: UUID) -> DeadLetter | tuple[DeadLetter, int]:
@@ -196,7 +205,11 @@ def replay(letter_id: UUID) -> DeadLetter | tuple[DeadLetter, int]:
     return _outcome(before, deadline=time.monotonic() + REPLAY_WAIT_S)
 
 
-@routes.post("/dead-letters/<uuid:letter_id>/discards", allow="system.manage")
+@routes.post(
+    "/dead-letters/<uuid:letter_id>/discards",
+    allow="system.manage",
+    refuses=(dead_letters.LetterNotFound, dead_letters.LetterClosed),
+)
 @routes.arguments(Discard)
 @routes.response(200, LetterShown)
 def discard(wish: dict[str, Any], letter_id: UUID) -> DeadLetter:

@@ -100,7 +100,11 @@ def index(query):
         return page(session, statement, after=query["after"], limit=query["limit"], keys=keys)
 
 
-@routes.put("/<uuid:account_id>/rights", allow="rights.manage")
+@routes.put(
+    "/<uuid:account_id>/rights",
+    allow="rights.manage",
+    refuses=(OwnRightsKept, RightsBeyondOwn, PasswordNeeded),
+)
 @routes.arguments(RightsWish)
 @routes.response(200, AccountShown)
 def set_rights(wish, account_id):
@@ -109,7 +113,7 @@ def set_rights(wish, account_id):
         return grant(session, account_id, rights=wish["rights"], by=caller(), at=now())
 
 
-@routes.post("/<uuid:account_id>/disablings", allow="rights.manage")
+@routes.post("/<uuid:account_id>/disablings", allow="rights.manage", refuses=(OwnRightsKept, RightsBeyondOwn))
 @routes.response(204)
 def disable(account_id):
     """Close an account; its rights go and its sessions end at once."""
@@ -117,7 +121,7 @@ def disable(account_id):
         close(session, account_id, by=caller(), at=now())
 
 
-@routes.post("/<uuid:account_id>/reopenings", allow="rights.manage")
+@routes.post("/<uuid:account_id>/reopenings", allow="rights.manage", refuses=(OwnRightsKept, RightsBeyondOwn))
 @routes.response(204)
 def enable(account_id):
     """Open a closed account again, with no rights."""
@@ -125,7 +129,11 @@ def enable(account_id):
         reopen(session, account_id, by=caller(), at=now())
 
 
-@routes.put("/me/password", allow="signed_in")
+@routes.put(
+    "/me/password",
+    allow="signed_in",
+    refuses=(CurrentPasswordRefused, FreshLinkNeeded, passwords.PasswordTooWeak, limits.TooMany),
+)
 @routes.arguments(PasswordWish)
 @routes.response(204)
 def change_my_password(wish):

@@ -60,7 +60,11 @@ class CodeRefused(Refused):
     """This code is not the one the authenticator shows now."""
 
 
-@routes.post("/me/authenticator", allow="signed_in")
+@routes.post(
+    "/me/authenticator",
+    allow="signed_in",
+    refuses=(AuthenticatorThere, accounts.CurrentPasswordRefused, limits.TooMany),
+)
 @routes.arguments(PasswordGiven)
 @routes.response(201, AuthenticatorShown)
 def create(wish):
@@ -80,7 +84,11 @@ def create(wish):
         return {"secret": secret, "uri": uri}
 
 
-@routes.post("/me/authenticator/confirmations", allow="signed_in")
+@routes.post(
+    "/me/authenticator/confirmations",
+    allow="signed_in",
+    refuses=(AuthenticatorThere, AuthenticatorNotStarted, CodeRefused, limits.TooMany),
+)
 @routes.arguments(CodeWish)
 @routes.response(201, CodesShown)
 def confirm_mine(wish):
@@ -95,7 +103,11 @@ def confirm_mine(wish):
         return {"recovery_codes": codes}
 
 
-@routes.delete("/<uuid:account_id>/authenticator", allow="rights.manage")
+@routes.delete(
+    "/<uuid:account_id>/authenticator",
+    allow="rights.manage",
+    refuses=(accounts.OwnRightsKept, accounts.RightsBeyondOwn),
+)
 @routes.response(204)
 def delete_of_account(account_id):
     """Take away an authenticator whose owner lost telephone and recovery codes; its sessions end."""

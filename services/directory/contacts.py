@@ -40,7 +40,7 @@ class EmailSignsIn(Conflict):
     """The person signs in with this address, so it stays."""
 
 
-@routes.post("", allow="people.manage")
+@routes.post("", allow="people.manage", refuses=(EmailHeld, EmailOfAnother, TooManyEmails))
 @routes.arguments(EmailWish)
 @routes.response(201, EmailShown)
 def create(wish, person_id):
@@ -49,7 +49,7 @@ def create(wish, person_id):
         return add(session, person_id, by=caller().person_id, at=now(), **wish)
 
 
-@routes.patch("/<uuid:email_id>", allow="people.manage")
+@routes.patch("/<uuid:email_id>", allow="people.manage", refuses=(EmailHeld, EmailOfAnother, EmailSignsIn))
 @routes.arguments(EmailWish)
 @routes.response(200, EmailShown)
 def update(wish, person_id, email_id):
@@ -58,7 +58,7 @@ def update(wish, person_id, email_id):
         return correct(session, person_id, email_id, by=caller().person_id, at=now(), **wish)
 
 
-@routes.delete("/<uuid:email_id>", allow="people.manage")
+@routes.delete("/<uuid:email_id>", allow="people.manage", refuses=(EmailSignsIn,))
 @routes.response(204)
 def delete(person_id, email_id):
     """Remove an address."""

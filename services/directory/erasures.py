@@ -31,7 +31,7 @@ class PersonHasAccount(Conflict):
     """This person has an account, so the record is theirs too."""
 
 
-@routes.post("/<uuid:person_id>/erasures", allow="people.manage")
+@routes.post("/<uuid:person_id>/erasures", allow="people.manage", refuses=(PersonHasAccount,))
 @routes.arguments(ErasureWish)
 @routes.response(204)
 def create(wish, person_id):

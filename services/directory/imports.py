@@ -16,14 +16,15 @@ from sqlalchemy.orm import Session
 
 from services.directory import enrolments, import_runs, refusals, sheets, trail
 from services.directory.models import Import, ImportRow, Transaction, database
+from services.directory.models.imports import ImportAlreadyConfirmed, ImportAlreadyDiscarded
 from services.directory.rows import RowRefused, understand
 from shared.auth import caller
 from shared.bodies import holds_card_number
 from shared.clock import now
 from shared.db import lock, uuid7
 from shared.errors import NotFound
-from shared.http import Blueprint, IdempotencyKey
-from shared.limits import limit
+from shared.http import Blueprint, IdempotencyKey, NotMultipart
+from shared.limits import TooMany, limit
 from shared.names import Name, tidy
 from shared.once import once
 from shared.pages import PageQuery, page, paged
@@ -89,7 +90,12 @@ class ImportWhole(ImportShown):
     refusals = fields.List(fields.Nested(refusals.RefusalShown))
 
 
-@routes.post("", allow="people.import", body_max=BODY_MAX)
+@routes.post(
+    "",
+    allow="people.import",
+    body_max=BODY_MAX,
+    refuses=(NotMultipart, TooMany, *sheets.FileRefused.__subclasses__()),
+)
 @routes.arguments(ImportFile, location="files")
 @routes.arguments(ImportForm, location="form")
 @routes.arguments(IdempotencyKey, location="headers")
@@ -128,7 +134,11 @@ def show(import_id):
         return whole(session, found)
 
 
-@routes.post("/<uuid:import_id>/confirmations", allow="people.import")
+@routes.post(
+    "/<uuid:import_id>/confirmations",
+    allow="people.import",
+    refuses=(ImportAlreadyConfirmed, ImportAlreadyDiscarded),
+)
 @routes.response(202, ImportWhole)
 def create_confirmation(import_id):
     """Write the people down; it happens in the background, and can be left and found again."""
@@ -136,7 +146,7 @@ def create_confirmation(import_id):
         return whole(session, confirm(session, import_id, by=caller().person_id, at=now()))
 
 
-@routes.post("/<uuid:import_id>/discards", allow="people.import")
+@routes.post("/<uuid:import_id>/discards", allow="people.import", refuses=(ImportAlreadyConfirmed,))
 @routes.response(200, ImportWhole)
 def create_discard(import_id):
     """Give a checked import up: nothing is written, and what the file said is forgotten."""

@@ -171,7 +171,7 @@ def show(person_id):
         return person
 
 
-@routes.post("", allow="people.manage")
+@routes.post("", allow="people.manage", refuses=(SchoolIdTaken,))
 @routes.arguments(PersonWish)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, PersonWritten)
@@ -184,7 +184,7 @@ def create(wish, header):
         return read(session, person.id)
 
 
-@routes.patch("/<uuid:person_id>", allow="people.manage")
+@routes.patch("/<uuid:person_id>", allow="people.manage", refuses=(SchoolIdTaken,))
 @routes.arguments(PersonChange)
 @routes.response(200, PersonWritten)
 def update(wish, person_id):

@@ -35,6 +35,9 @@ class LocaleQuery(Schema):
 
 @routes.get("/<uuid:import_id>/refusals.csv", allow="people.import")
 @routes.arguments(LocaleQuery, location="query")
+@routes.response(
+    200, {"type": "string"}, content_type="text/csv", description="A CSV file, for a spreadsheet."
+)
 def show(query, import_id):
     """The refused rows as a CSV file, with a column that says why."""
     with Transaction() as session:

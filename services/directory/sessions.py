@@ -83,7 +83,7 @@ class TotpRequired(DomainError):
     status = 401
 
 
-@routes.post("", allow="anyone")
+@routes.post("", allow="anyone", refuses=(SignInRefused, TotpRequired, limits.TooMany))
 @routes.arguments(SignInWish)
 @routes.response(201, SessionOpened)
 def create(wish):

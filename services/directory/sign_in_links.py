@@ -52,7 +52,7 @@ class LinkRequest(Schema):
     )
 
 
-@routes.post("", allow="anyone")
+@routes.post("", allow="anyone", refuses=(limits.TooMany,))
 @routes.arguments(LinkRequest)
 @routes.response(202)
 def create(wish):

@@ -49,7 +49,8 @@ class PublicKeys(Schema):
     keys = fields.List(fields.Nested(PublicKey))
 
 
-@routes.post("/tokens", allow="anyone")
+@routes.post("/tokens", allow="anyone", refuses=(SessionEnded,))
+@routes.doc(security=[{"session": []}])
 @routes.response(201, TokenIssued)
 def create():
     """A token for the session whose secret stands in `Authorization: Session <secret>`."""

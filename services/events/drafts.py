@@ -127,7 +127,7 @@ class EventChange(EventWish):
         exclude = ("slug",)
 
 
-@routes.post("", allow="events.manage")
+@routes.post("", allow="events.manage", refuses=(EventTaken,))
 @routes.arguments(EventWish)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, EventWritten)
@@ -137,7 +137,7 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
         return draft(session, by=caller().person_id, at=now(), **wish)
 
 
-@routes.patch("/<uuid:event_id>", allow="events.manage")
+@routes.patch("/<uuid:event_id>", allow="events.manage", refuses=(PublishedEventFixed, EventAlreadyCancelled))
 @routes.arguments(EventChange(partial=True))
 @routes.response(200, EventWritten)
 def change(wish: dict[str, Any], event_id: UUID) -> Any:

@@ -35,14 +35,16 @@ class CancelWish(Schema):
     reason = bilingual(load_default=None, allow_none=True, validate=at_most(500))
 
 
-@routes.post("/<uuid:event_id>/publications", allow="events.manage")
+@routes.post(
+    "/<uuid:event_id>/publications", allow="events.manage", refuses=(EventAlreadyCancelled, EventInThePast)
+)
 @routes.response(201, EventShown)
 def start(event_id: UUID) -> Any:
     """Put the event in the agenda, and say so; a second time changes nothing."""
     return _decided(publish, event_id)
 
 
-@routes.post("/<uuid:event_id>/cancellations", allow="events.manage")
+@routes.post("/<uuid:event_id>/cancellations", allow="events.manage", refuses=(EventOver,))
 @routes.arguments(CancelWish)
 @routes.response(201, EventShown)
 def call_off(wish: dict[str, Any], event_id: UUID) -> Any:
@@ -50,7 +52,11 @@ def call_off(wish: dict[str, Any], event_id: UUID) -> Any:
     return _decided(cancel, event_id, **wish)
 
 
-@routes.post("/<uuid:event_id>/reschedulings", allow="events.manage")
+@routes.post(
+    "/<uuid:event_id>/reschedulings",
+    allow="events.manage",
+    refuses=(EventNotPublished, EventAlreadyCancelled, EventOver, EventInThePast),
+)
 @routes.arguments(Schedule)
 @routes.response(201, EventShown)
 def move(wish: dict[str, Any], event_id: UUID) -> Any:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from services.events.agenda import EventShown, LocaleQuery, calendar, shown
 from services.events.bookings import PURPOSE
 from services.events.models import Event, Registration, Transaction
+from services.events.models.events import WithdrawalClosed
 from services.events.registration_cancellations import cancel
 from services.events.settings import current
 from shared import links, telemetry
@@ -42,7 +43,7 @@ class RegistrationShown(Schema):
     event = fields.Nested(EventShown, required=True)
 
 
-@routes.get("/<token>", allow="link")
+@routes.get("/<token>", allow="link", refuses=(LinkNotFound,))
 @routes.response(200, RegistrationShown)
 def show(token: str) -> Any:
     """The registration behind a link."""
@@ -50,7 +51,7 @@ def show(token: str) -> Any:
         return seen(find(session, token), at=now())
 
 
-@routes.post("/<token>/withdrawals", allow="link")
+@routes.post("/<token>/withdrawals", allow="link", refuses=(LinkNotFound, WithdrawalClosed))
 @routes.response(201, RegistrationShown)
 def withdraw(token: str) -> Any:
     """Give the seats back, until the deadline; a second time changes nothing."""
@@ -58,7 +59,7 @@ def withdraw(token: str) -> Any:
         return seen(give_back(session, find(session, token, locked=True), at=now()), at=now())
 
 
-@routes.get("/<token>/calendar", allow="link")
+@routes.get("/<token>/calendar", allow="link", refuses=(LinkNotFound,))
 @routes.arguments(LocaleQuery, location="query")
 @routes.response(200, {"type": "string"}, content_type="text/calendar", description="RFC 5545.")
 def show_calendar(query: dict[str, str], token: str) -> Response:

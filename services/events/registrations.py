@@ -27,7 +27,7 @@ from shared.clock import now
 from shared.db import uuid7
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.http import Blueprint, IdempotencyKey
-from shared.limits import limit, network
+from shared.limits import TooMany, limit, network
 from shared.messages import RegistrationConfirmed
 from shared.names import PersonName, fold, same_wish
 from shared.once import KeyReused, scope_of, wish_hash
@@ -125,7 +125,11 @@ WRITE = text(WRITE_SQL)
 """Seats, registration, names and message, or nothing of them."""
 
 
-@routes.post("", allow="anyone")
+@routes.post(
+    "",
+    allow="anyone",
+    refuses=(NotFound, EventNotOpen, RegistrationClosed, AlreadyRegistered, seats.SoldOut, TooMany),
+)
 @routes.arguments(RegistrationWish)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, RegistrationMade)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from services.giving import tax_rates
 from services.giving.entities import EntityShown
 from services.giving.models import Campaign, CampaignTotal, Fund, Transaction
+from services.giving.models.campaigns import CampaignNotReady
 from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR
 from services.giving.settings import current
 from shared import audit
@@ -158,7 +159,7 @@ def total(id_or_slug: str) -> Any:
         return {"goal_minor": campaign.goal_minor} | {name: getattr(campaign.total, name) for name in sums}
 
 
-@routes.post("", allow="giving.manage")
+@routes.post("", allow="giving.manage", refuses=(CampaignTaken,))
 @routes.arguments(CampaignWish)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, CampaignWritten)
@@ -168,7 +169,7 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
         return draft(session, by=caller().person_id, at=now(), **wish)
 
 
-@routes.patch("/<uuid:campaign_id>", allow="giving.manage")
+@routes.patch("/<uuid:campaign_id>", allow="giving.manage", refuses=(LaunchedCampaignFixed, CampaignNotReady))
 @routes.arguments(CampaignChange(partial=True))
 @routes.response(200, CampaignWritten)
 def change(wish: dict[str, Any], campaign_id: UUID) -> Any:

@@ -16,17 +16,20 @@ from services.giving.models import (
     Transaction,
     database,
 )
+from services.giving.models.campaigns import CampaignNotLive
 from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR
+from services.giving.settings import EntityWithoutAccount
 from shared import telemetry
 from shared.auth import Caller, caller
 from shared.clock import now, today
 from shared.db import uuid7
 from shared.errors import NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey
-from shared.limits import limit, network
+from shared.limits import TooMany, limit, network
 from shared.money import Minor
 from shared.names import PersonName, fold, same_wish
 from shared.once import once
+from shared.payments.gateway import ProviderRefused, ProviderUnavailable
 
 routes = Blueprint("donations", __name__, url_prefix="/api/v1/giving/donations")
 
@@ -63,7 +66,19 @@ class DonationBegun(Schema):
     link = fields.String(required=True)
 
 
-@routes.post("", allow="anyone")
+@routes.post(
+    "",
+    allow="anyone",
+    refuses=(
+        NotFound,
+        CampaignNotLive,
+        CurrencyNotTaken,
+        EntityWithoutAccount,
+        ProviderRefused,
+        ProviderUnavailable,
+        TooMany,
+    ),
+)
 @routes.arguments(DonationWish)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, DonationBegun)

@@ -12,11 +12,14 @@ from services.giving import checkouts
 from services.giving.donation_records import GiftNamed
 from services.giving.gifts import PURPOSE
 from services.giving.models import Campaign, Checkout, Donation, Transaction
-from services.giving.settings import current
+from services.giving.models.campaigns import CampaignNotLive
+from services.giving.models.donations import DonationNotPayable
+from services.giving.settings import EntityWithoutAccount, current
 from shared import links, telemetry
 from shared.clock import now, today
 from shared.http import Blueprint, IdempotencyKey
 from shared.links import LinkNotFound
+from shared.payments.gateway import ProviderRefused, ProviderUnavailable
 
 routes = Blueprint("gift_links", __name__, url_prefix="/api/v1/giving/gift-links")
 
@@ -48,7 +51,7 @@ class CheckoutBegun(Schema):
     checkout_url = fields.String(required=True)
 
 
-@routes.get("/<token>", allow="link")
+@routes.get("/<token>", allow="link", refuses=(LinkNotFound,))
 @routes.response(200, GiftShown)
 def show(token: str) -> Any:
     """The gift behind a link."""
@@ -56,7 +59,7 @@ def show(token: str) -> Any:
         return shown(session, find(session, token), at=now())
 
 
-@routes.put("/<token>/wall", allow="link")
+@routes.put("/<token>/wall", allow="link", refuses=(LinkNotFound,))
 @routes.arguments(WallChoice)
 @routes.response(200, GiftShown)
 def choose(wish: dict[str, bool], token: str) -> Any:
@@ -67,7 +70,18 @@ def choose(wish: dict[str, bool], token: str) -> Any:
         return shown(session, donation, at=now())
 
 
-@routes.post("/<token>/checkouts", allow="link")
+@routes.post(
+    "/<token>/checkouts",
+    allow="link",
+    refuses=(
+        LinkNotFound,
+        CampaignNotLive,
+        DonationNotPayable,
+        EntityWithoutAccount,
+        ProviderRefused,
+        ProviderUnavailable,
+    ),
+)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, CheckoutBegun)
 def retry(header: dict[str, str], token: str) -> Any:

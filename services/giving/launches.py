@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from services.giving import campaigns
 from services.giving.campaigns import CampaignShown
 from services.giving.models import Campaign, Transaction
+from services.giving.models.campaigns import CampaignNotLaunched, CampaignNotReady, CampaignOver
 from shared.auth import caller
 from shared.clock import now, today
 from shared.db import lock
@@ -22,21 +23,23 @@ from shared.outbox import publish
 routes = Blueprint("launches", __name__, url_prefix="/api/v1/giving/campaigns")
 
 
-@routes.post("/<uuid:campaign_id>/launches", allow="giving.manage")
+@routes.post("/<uuid:campaign_id>/launches", allow="giving.manage", refuses=(CampaignNotReady, CampaignOver))
 @routes.response(201, CampaignShown)
 def start(campaign_id: UUID) -> Any:
     """Open the campaign to gifts, and say so; a second time changes nothing."""
     return _decided(launch, campaign_id)
 
 
-@routes.post("/<uuid:campaign_id>/closures", allow="giving.manage")
+@routes.post("/<uuid:campaign_id>/closures", allow="giving.manage", refuses=(CampaignNotLaunched,))
 @routes.response(201, CampaignShown)
 def stop(campaign_id: UUID) -> Any:
     """Take no more gifts from now on; the page stays, with its total. A second time changes nothing."""
     return _decided(close, campaign_id)
 
 
-@routes.post("/<uuid:campaign_id>/reopenings", allow="giving.manage")
+@routes.post(
+    "/<uuid:campaign_id>/reopenings", allow="giving.manage", refuses=(CampaignNotLaunched, CampaignOver)
+)
 @routes.response(201, CampaignShown)
 def start_again(campaign_id: UUID) -> Any:
     """Take gifts again, until the last day; a second time changes nothing."""

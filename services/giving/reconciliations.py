@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from services.giving import chases, findings, provider_events, settlements
 from services.giving.differences import CHARGES, Books, Difference, unmoved
 from services.giving.models import ProviderEvent, Reconciliation, Settlement, Transaction
-from services.giving.settings import current
+from services.giving.settings import EntityWithoutAccount, current
 from services.giving.told_events import Told
 from shared import audit
 from shared.auth import caller
@@ -72,7 +72,7 @@ def index(query: dict[str, Any]) -> Any:
         return page(session, select(Reconciliation), keys=[Reconciliation.id.desc()], **query)
 
 
-@routes.post("", allow="giving.manage")
+@routes.post("", allow="giving.manage", refuses=(EntityWithoutAccount, gateway.ProviderUnavailable))
 @routes.arguments(ReconciliationWish)
 @routes.response(201, ReconciliationsMade)
 def create(wish: dict[str, int]) -> Any:

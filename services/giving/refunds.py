@@ -60,7 +60,11 @@ class RefundShown(Schema):
     failure = fields.String(allow_none=True)
 
 
-@routes.post("/<uuid:donation_id>/refunds", allow="giving.refund")
+@routes.post(
+    "/<uuid:donation_id>/refunds",
+    allow="giving.refund",
+    refuses=(DonationNotSettled, RefundUnderWay, NotThroughProvider),
+)
 @routes.arguments(RefundWish)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, RefundShown)

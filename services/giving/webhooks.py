@@ -7,7 +7,7 @@ from marshmallow import Schema, fields
 
 from services.giving import provider_events
 from services.giving.models import Transaction
-from services.giving.settings import current
+from services.giving.settings import AccountUnknown, current
 from services.giving.told_events import Told
 from shared import telemetry
 from shared.clock import now
@@ -24,7 +24,15 @@ class Received(Schema):
     received = fields.Boolean(required=True)
 
 
-@routes.post("/<account>", allow="provider", body_max=webhook.BYTES_MAX)
+@routes.post(
+    "/<account>",
+    allow="provider",
+    body_max=webhook.BYTES_MAX,
+    refuses=(
+        AccountUnknown,
+        webhook.BadWebhook,
+    ),
+)
 @routes.response(200, Received)
 def receive(account: str) -> Any:
     """Take an event, once, with its effect in the same transaction."""

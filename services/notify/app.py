@@ -6,6 +6,7 @@ from services.notify import (
     conflicts,
     deliveries,
     emails,
+    party_states,
     paths,
     refusals,
     resends,
@@ -31,4 +32,5 @@ def create_app(settings: NotifySettings | None = None) -> Flask:
         steps=paths.steps,
         waits=waits.oldest,
         refused=refusals.lately,
+        webhooks=party_states.WEBHOOKS,
     )

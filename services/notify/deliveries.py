@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from services.notify import changes, conflicts, memories, parties
 from services.notify.connectors import BY_KIND, Arrived, Missed, Target
 from services.notify.models import CIVICRM, CrmChange, Delivery, Subscription, Transaction
+from services.notify.models.delivery import DeliveryNotFailed
 from services.notify.settings import NotifySettings
 from shared.clock import now
 from shared.db import lock
@@ -66,7 +67,7 @@ def index(query):
         return shown | {"items": _with_causes(session, shown["items"])}
 
 
-@routes.post("/<uuid:delivery_id>/retries", allow="integrations.manage")
+@routes.post("/<uuid:delivery_id>/retries", allow="integrations.manage", refuses=(DeliveryNotFailed,))
 @routes.response(201, DeliveryShown)
 def create_retry(delivery_id):
     """Try again what was given up, with the state of today."""

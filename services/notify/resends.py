@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from services.notify import addresses, emails
 from services.notify.addresses import Destination
 from services.notify.models import Email, EmailCannotBeResent, Resend, Transaction
+from services.notify.models.email import SignInLinkNotResent
 from services.notify.settings import NotifySettings, current
 from shared import audit
 from shared.auth import caller
@@ -17,7 +18,7 @@ from shared.clock import now
 from shared.db import lock, uuid7
 from shared.errors import DomainError
 from shared.http import Blueprint, IdempotencyKey
-from shared.limits import limit
+from shared.limits import TooMany, limit
 from shared.once import once
 
 A_DAY = timedelta(hours=24)
@@ -54,7 +55,11 @@ class ResendShown(Schema):
     resend_of = fields.UUID(allow_none=True)
 
 
-@routes.post("/<uuid:email_id>/resends", allow="mailings.send")
+@routes.post(
+    "/<uuid:email_id>/resends",
+    allow="mailings.send",
+    refuses=(EmailCannotBeResent, SignInLinkNotResent, ResentOften, TooMany),
+)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, ResendShown)
 def create(header, email_id):

@@ -24,6 +24,7 @@ from shared.errors import Conflict, NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey
 from shared.messages import reveal, seal
 from shared.once import once
+from shared.outbound import AddressRefused
 from shared.pages import PageQuery, page, paged
 
 routes = Blueprint("subscriptions", __name__, url_prefix="/api/v1/notify/subscriptions")
@@ -102,7 +103,7 @@ def index(query):
         return page(session, living, keys=[Subscription.id.desc()], **query)
 
 
-@routes.post("", allow=RIGHT)
+@routes.post("", allow=RIGHT, refuses=(AddressNeedsTls, AddressRefused))
 @routes.arguments(SubscriptionWish)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, SubscriptionMade)
@@ -132,7 +133,7 @@ def show(subscription_id):
         return _living(session, subscription_id)
 
 
-@routes.patch("/<uuid:subscription_id>", allow=RIGHT)
+@routes.patch("/<uuid:subscription_id>", allow=RIGHT, refuses=(AddressNeedsTls, AddressRefused))
 @routes.arguments(SubscriptionChange)
 @routes.response(200, SubscriptionShown)
 def change(wish, subscription_id):

@@ -139,14 +139,26 @@ def _tried(operation: Any, mode: GenerationMode, known: dict[str, str]) -> None:
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def send(case: Any) -> None:
-        case.call_and_validate(headers=staff(), excluded_checks=[RULES_SAY_NO])
+        _check_code(operation, case.call_and_validate(headers=staff(), excluded_checks=[RULES_SAY_NO]))
         here = {name: known[name] for name in case.path_parameters or {} if name in known}
         if here:
             case.path_parameters = {**case.path_parameters, **here}
-            case.call_and_validate(headers=staff(), excluded_checks=[RULES_SAY_NO, negative_data_rejection])
+            excluded = [RULES_SAY_NO, negative_data_rejection]
+            _check_code(operation, case.call_and_validate(headers=staff(), excluded_checks=excluded))
 
     send()
 
+
+def _check_code(operation: Any, answer: Any) -> None:
+    """A refusal has a code that the operation's document lists under its status."""
+    if answer.status_code in ANSWERED_FOR_ALL or answer.status_code < 400:
+        return
+    told = operation.definition.raw["responses"].get(str(answer.status_code), {}).get("x-codes", ())
+    assert answer.json()["code"] in told, f"{answer.status_code} {answer.json()['code']} is not listed"
+
+
+ANSWERED_FOR_ALL = (405, 413, 414)
+"""What is said before any route is asked."""
 
 NOT_TO_BE_SET = (
     "id",

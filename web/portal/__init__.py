@@ -7,6 +7,7 @@ from web.portal import (
     agenda,
     authenticators,
     campaigns,
+    docs,
     event_pages,
     gifts,
     home,
@@ -18,7 +19,7 @@ from web.ui import pictures
 
 pages = Blueprint("portal", __name__, template_folder="templates")
 GIVING, EVENTS = (home, campaigns, gifts), (agenda, event_pages, registrations)
-for each in (*GIVING, *EVENTS, sign_in, account, passwords, authenticators):
+for each in (*GIVING, *EVENTS, sign_in, account, passwords, authenticators, docs):
     pages.register_blueprint(each.routes)
 
 

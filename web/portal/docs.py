@@ -1,0 +1,118 @@
+"""What programs of others may build on: the HTTP interfaces, the topics, the webhooks and the guide.
+
+The documents of the services are their own (/api/v1/<service>/openapi.json); the AsyncAPI document and the
+guide are files of docs/, and the page of the topics is made from the first.
+"""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+from flask import Blueprint, Response, render_template
+from markupsafe import Markup, escape
+
+routes = Blueprint("docs", __name__)
+
+FOLDER = Path(__file__).parents[2] / "docs"
+SERVICES = ("directory", "events", "giving", "notify")
+FILES = {
+    "asyncapi.json": "application/json",
+    "asyncapi.yaml": "application/yaml",
+    "guide-integrators.md": "text/plain; charset=utf-8",
+}
+PUBLIC = {"Cache-Control": "public, max-age=300"}
+
+
+@routes.app_template_filter()
+def coded(words):
+    """Words with what stands between backquotes as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words))))
+
+
+@routes.get("/docs")
+def index():
+    """What there is, and where."""
+    return render_template("portal/docs.html", services=SERVICES, channels=channels(document()))
+
+
+@routes.get("/docs/topics")
+def topics():
+    """The AsyncAPI document, to read."""
+    return render_template("portal/topics.html", channels=channels(document()), headers=headers(document()))
+
+
+@routes.get("/docs/<any({}):name>".format(", ".join(repr(name) for name in FILES)))
+def file(name):
+    """One document as it is, for programs and to keep."""
+    return Response((FOLDER / name).read_bytes(), headers=PUBLIC | {"Content-Type": FILES[name]})
+
+
+@cache
+def document():
+    """The AsyncAPI document."""
+    return json.loads((FOLDER / "asyncapi.json").read_text(encoding="utf-8"))
+
+
+def channels(whole):
+    """Each topic with its messages, their fields, who writes them and who reads them."""
+    return [
+        {
+            "name": name,
+            "words": channel["description"],
+            "writer": channel["x-writer"],
+            "readers": channel["x-readers"],
+            "messages": [_message(whole, each, name) for each in channel["messages"]],
+        }
+        for name, channel in whole["channels"].items()
+        if channel["messages"]
+    ]
+
+
+def headers(whole):
+    """The headers that every message has."""
+    return _rows(whole["components"]["schemas"]["headers"])
+
+
+def _message(whole, name, channel):
+    told = whole["components"]["messages"][name]
+    here = f"#/channels/{channel}/messages/{name}"
+    heard = [
+        operation.partition(".")[0]
+        for operation, each in whole["operations"].items()
+        if each["action"] == "receive" and {"$ref": here} in each["messages"]
+    ]
+    sample = told.get("examples", [{}])[0].get("payload")
+    return {
+        "name": name,
+        "words": told["summary"],
+        "key": told["bindings"]["kafka"]["key"]["description"],
+        "heard": heard,
+        "fields": _rows(told["payload"]),
+        "sample": json.dumps(sample, indent=2, ensure_ascii=False) if sample else "null",
+    }
+
+
+def _rows(schema, before=""):
+    """The fields of an object, those of the objects inside it after it: `contact.email`."""
+    rows = []
+    for name, each in schema.get("properties", {}).items():
+        inner = each.get("items", each)
+        rows.append({
+            "name": before + name,
+            "kind": _kind(each),
+            "required": name in schema.get("required", ()),
+            "words": each.get("description", ""),
+        })  # fmt: skip
+        rows += _rows(inner, f"{before}{name}{'[]' if inner is not each else ''}.")
+    return rows
+
+
+def _kind(schema):
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    kinds = schema.get("type", "string")
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if "array" in kinds:
+        return f"{_kind(schema['items'])}[]"
+    return " | ".join(schema.get("format", each) if each == "string" else each for each in kinds)
