@@ -48,9 +48,8 @@ def find(self, world, name):
 
 def list_records(self, world, query, body, name):
     needs(self, world, "events.read")
-    find(self, world, name)
-    asked = query.get("status", [""])[0]
-    kept = [record(each) for each in world.registrations.values() if asked in ("", each["status"])]
+    found, asked = registered_for(world, find(self, world, name)), query.get("status", [""])[0]
+    kept = [record(each) for each in found if asked in ("", each["status"])]
     return {"items": kept, "next": None}
 
 
@@ -151,13 +150,13 @@ def my_calendar(self, world, query, body, link):
 
 def export(self, world, query, body, name):
     needs(self, world, "people.export")
-    find(self, world, name)
-    lines = ["Prénom;Nom", *(f"{a['given_name']};{a['family_name']}" for a in seated(world))]
+    who = [each for kept in registered_for(world, find(self, world, name)) for each in kept["attendees"]]
+    lines = ["Prénom;Nom", *(f"{each['given_name']};{each['family_name']}" for each in who)]
     raise Answer(200, "\r\n".join(lines).encode("utf-8-sig"), Content_Type="text/csv; charset=utf-8")
 
 
-def seated(world):
-    return [who for each in world.registrations.values() for who in each["attendees"]]
+def registered_for(world, told):
+    return [each for each in world.registrations.values() if each["event"]["id"] == told["id"]]
 
 
 def show_event(self, world, query, body, name):

@@ -269,6 +269,6 @@ def test_who_may_not_read_events_is_refused_every_page(browser, open_browser, wo
     mine = next(iter(world.registrations.values()))["id"]
 
     here = f"/console/events/{world.events[0]['id']}"
-    for path in (here, f"{here}/export.csv", f"/console/events/registrations/{mine}"):
+    for path in ("/console/events/", here, f"{here}/export.csv", f"/console/events/registrations/{mine}"):
         assert browser.get(path).status_code == 403, path
     assert browser.post(f"/console/events/registrations/{mine}/cancel", {"key": "k"}).status_code == 403
