@@ -230,6 +230,19 @@ def test_calling_it_off_tells_everyone_and_says_so(officer, open_browser, world)
     assert f"{here}/cancel" not in page
 
 
+@pytest.mark.parametrize(("pages", "sentence"), [(2, "300 personnes inscrites"), (None, "Plus de 1")])
+def test_who_is_written_to_is_counted_over_the_pages_up_to_a_thousand(officer, world, pages, sentence):
+    here = only(world)
+
+    def listed(handler, world, query, body, name):
+        n = int(query.get("after", ["0"])[0])
+        return {"items": [{}] * 100, "next": None if n == pages else str(n + 1)}
+
+    world.instead = [("GET", "/api/v1/events/events/([^/]+)/registrations", listed)]
+
+    assert sentence in text_of(officer.get(f"{here}/cancel").text)
+
+
 def test_one_registration_is_taken_back_after_its_sum_up(officer, open_browser, world):
     only(world)
     register(open_browser())
