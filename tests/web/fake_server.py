@@ -102,10 +102,12 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_any  # noqa: N815
 
     def send(self, answer):
-        content = b"" if answer.body is None else json.dumps(answer.body).encode()
+        is_file = isinstance(answer.body, bytes)
+        content = b"" if answer.body is None else answer.body if is_file else json.dumps(answer.body).encode()
         self.send_response(answer.status)
-        kind = "application/problem+json" if answer.status >= 400 and content else "application/json"
-        self.send_header("Content-Type", kind)
+        if not is_file:
+            kind = "application/problem+json" if answer.status >= 400 and content else "application/json"
+            self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         for name, value in answer.headers.items():
             self.send_header(name.replace("_", "-"), str(value))
@@ -130,7 +132,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def rights(self, world):
         """What the caller may; a caller without a session may nothing."""
-        secret = self.headers.get("Authorization", "").removeprefix("Bearer token-")
+        told = self.headers.get("Authorization", "")
+        secret = told.removeprefix("Session ").removeprefix("Bearer token-")
         return world.sessions.get(secret, {"rights": []})["rights"]
 
 

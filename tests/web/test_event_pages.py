@@ -159,3 +159,21 @@ def test_my_registrations_stand_in_the_account(browser, world):
 
     link = browser.post(PAGE, {"key": "k"}).location
     assert link in browser.get("/my/registrations").text
+
+
+def test_who_is_registered_already_is_led_to_their_registrations(browser, world):
+    browser.hold(world.sign_in(PERSON))
+    world.next_problem = problem(409, "already_registered")
+
+    page = browser.corrected(PAGE, {"key": "k1"}).text
+
+    assert "Vous êtes déjà inscrit" in page
+    assert 'class="button wide" href="/my/registrations"' in page
+
+
+def test_the_event_comes_as_a_calendar_file(browser):
+    file = browser.get(f"{PAGE}/calendar")
+
+    assert file.text.startswith("BEGIN:VCALENDAR") and file.headers["Content-Type"].startswith(
+        "text/calendar"
+    )

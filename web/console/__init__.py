@@ -12,6 +12,7 @@ from web.console import (
     campaigns,
     connections,
     contacts,
+    drafts,
     emails,
     events,
     gifts,
@@ -19,7 +20,9 @@ from web.console import (
     imports,
     launches,
     people,
+    publications,
     reconciliation,
+    registrations,
     shell,
     system,
     times,
@@ -61,6 +64,8 @@ def around():
 
 
 campaigns.routes.register_blueprint(launches.routes)
+for part in (drafts, publications, registrations):
+    events.routes.register_blueprint(part.routes)
 GIFTS = (home, campaigns, gifts, reconciliation)
 NETWORK = (people, contacts, accounts, events, emails)
 for noun in (*GIFTS, *NETWORK, imports, connections, system):

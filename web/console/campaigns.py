@@ -58,7 +58,7 @@ def new():
 def create():
     """Save a draft; nothing is public before it is launched."""
     form = Filled(request.form)
-    wish = _wish(form) | {"slug": _slug(form.value("title_fr"))}
+    wish = _wish(form) | {"slug": address_from(form.value("title_fr"))}
     if not form.is_good:
         return _editor(form), 422
     try:
@@ -149,11 +149,11 @@ def _listed(typed: str) -> list[str]:
     return [each for each in typed.split(";") if each.strip()] if ";" in typed else typed.split()
 
 
-def _slug(title: str) -> str:
-    """The address of a campaign from its French title; the month tells yearly ones apart."""
+def address_from(title: str, *, otherwise: str = "campagne", month: str = "") -> str:
+    """The address of a page from its French title; the month (else this one) tells yearly ones apart."""
     plain = unicodedata.normalize("NFKD", title[:TITLE_READ]).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-")
-    return f"{words or 'campagne'}-{today():%Y-%m}"
+    return f"{words or otherwise}-{month or f'{today():%Y-%m}'}"
 
 
 def _as_typed(campaign: dict) -> dict[str, str]:

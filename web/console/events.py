@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, abort, render_template, request
 
-from web import clients
+from web import clients, session
 from web.clients import segment
 from web.languages import language
 
@@ -14,6 +14,13 @@ SHOWN = {
     "draft": {"when": "upcoming", "status": "draft"},
 }
 STATUSES = ("confirmed", "cancelled")
+
+
+@routes.before_request
+def only_who_reads():
+    """The agenda is everyone's; its page in the console is for who reads events, as the menu says."""
+    if not session.visitor().may("events.read"):
+        abort(403)
 
 
 @routes.get("/")

@@ -1,15 +1,15 @@
 """Gifts: the list with its search, one gift with its path through the services, and its refund."""
 
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request
 from flask_babel import gettext as _
 
 from shared import telemetry
-from web import clients, session
-from web.clients import Problem, ServiceDown, segment
+from web import clients
+from web.clients import Problem, segment
+from web.console import paths
 from web.console.shell import then, tried
 from web.console.times import span
 from web.languages import language
@@ -60,15 +60,8 @@ def show(donation_id: str):
     """One gift: its path, its money, its donor, its emails and what else the donor gave."""
     gift = clients.giving().get(f"/donations/{segment(donation_id)}")
     telemetry.concerns(gift["id"])
-    told = {"path": _path(donation_id), "emails": _emails(donation_id), "others": _others(gift)}
+    told = {"path": _path(donation_id), "emails": paths.emails(donation_id), "others": _others(gift)}
     return render_template("console/gift.html", gift=gift, **told)
-
-
-def _emails(donation_id: str) -> dict[str, Any] | None:
-    """What was written because of a gift, for who may read it; None when notify is silent."""
-    if not session.visitor().may("mailings.read"):
-        return None
-    return tried(clients.notify().get, "/emails", correlation_id=donation_id, limit=20)
 
 
 def _others(gift: dict) -> list:
@@ -80,7 +73,7 @@ def _others(gift: dict) -> list:
 @routes.get("/<donation_id>/path")
 def path(donation_id: str):
     """The path and the emails, for a page that waits for the next step: neither lags behind."""
-    return render_template("console/gift_now.html", path=_path(donation_id), emails=_emails(donation_id))
+    return render_template("console/gift_now.html", path=_path(donation_id), emails=paths.emails(donation_id))
 
 
 @routes.get("/<donation_id>/refund")
@@ -119,26 +112,10 @@ def _refund_page(donation_id: str, form: Filled) -> str:
 
 
 def _path(donation_id: str) -> dict[str, Any]:
-    """The steps that each service tells, merged by time; a silent service is named."""
-    steps, silent = [], []
-    for name, service in clients.services().items():
-        try:
-            steps += service.get(f"/paths/{segment(donation_id)}")["steps"]
-        except ServiceDown:
-            silent.append(name)
-        except Problem as problem:
-            if problem.status not in {403, 404}:
-                raise
-    steps.sort(key=lambda step: step["at"])
-    thanked = _from_payment(steps)
-    return {"steps": _with_gaps(steps), "silent": silent, "thanked_in": span(thanked) if thanked else None}
-
-
-def _with_gaps(steps: list[dict]) -> list[dict]:
-    """Each step with the time since the one before it."""
-    times = [datetime.fromisoformat(step["at"]) for step in steps]
-    gaps = [""] + ["+" + span(later - earlier) for earlier, later in pairwise(times)]
-    return [step | {"gap": gap} for step, gap in zip(steps, gaps, strict=True)]
+    """The path of a gift, with how long its thanks took."""
+    told = paths.of(donation_id)
+    thanked = _from_payment(told["steps"])
+    return told | {"thanked_in": span(thanked) if thanked else None}
 
 
 def _from_payment(steps: list[dict]) -> timedelta | None:

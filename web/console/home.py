@@ -37,20 +37,29 @@ def show():
 
 @routes.get("/search")
 def search():
-    """People, gifts and campaigns for the same words; an id of a gift goes straight there."""
+    """People, gifts, campaigns and events for the same words; the id of a gift or registration goes there."""
     words = request.args.get("q", "").strip()[:100]
     may = session.visitor().may
     if _is_id(words) and tried(clients.giving().get, f"/donations/{words}"):
         return redirect(url_for("console.gifts.show", donation_id=words))
-    found_people = found_gifts = found_campaigns = None
+    if may("events.read") and _is_id(words) and tried(clients.events().get, f"/registrations/{words}"):
+        return redirect(url_for("console.events.registrations.show", registration_id=words))
+    found_people = found_gifts = found_campaigns = found_events = None
     if words:
         if may("people.read"):
             found_people = tried(clients.directory().get, "/people", q=words, limit=8)
         if may("giving.read"):
             found_gifts = tried(clients.giving().get, "/donations", q=words, standing="any", limit=8)
             found_campaigns = _campaigns_named(words)
+        if may("events.read"):
+            found_events = _events_named(words)
     return render_template(
-        "console/search.html", q=words, people=found_people, gifts=found_gifts, campaigns=found_campaigns
+        "console/search.html",
+        q=words,
+        people=found_people,
+        gifts=found_gifts,
+        campaigns=found_campaigns,
+        events=found_events,
     )
 
 
@@ -70,6 +79,14 @@ def _campaigns_named(words: str) -> list[dict]:
     return [
         each for each in found["items"] if folded in f"{each['title']['fr']} {each['title']['en']}".casefold()
     ]
+
+
+def _events_named(words: str) -> list[dict]:
+    """Those to come first, then the latest ones."""
+    found = [
+        tried(clients.events().get, "/events", q=words, when=when, limit=5) for when in ("upcoming", "past")
+    ]
+    return [each for part in found if part for each in part["items"]]
 
 
 def _is_id(words: str) -> bool:

@@ -1,12 +1,12 @@
 """The page of an event, and the form that takes seats."""
 
-from flask import Blueprint, redirect, render_template, request
+from flask import Blueprint, abort, redirect, render_template, request
 from flask_babel import gettext as _
 
 from shared import telemetry
 from shared.names import same_wish
 from web import clients, guard
-from web.clients import Problem, ServiceDown
+from web.clients import Problem, ServiceDown, segment
 from web.languages import language
 from web.portal.agenda import find
 from web.portal.campaigns import read_identity, read_name, unusable
@@ -17,6 +17,7 @@ from web.ui.writing import today
 
 routes = Blueprint("event_pages", __name__, url_prefix="/events")
 REGISTRANT = ("given_name", "family_name", "email")
+MINE = "already_registered"
 AGAIN = 5
 """How often seats that were given back may be taken again in a day with the same words."""
 
@@ -38,6 +39,22 @@ def show(slug):
         form_key=guard.derived("event form", event["id"], today().isoformat()),
         companions=companions_of(form, event),
         most=room(event),
+    )
+
+
+@routes.get("/<slug>/preview")
+def preview(slug):
+    """The page of a draft as everyone will see it; only for staff, and nobody can register there."""
+    if visitor().unsure:
+        raise ServiceDown("directory")
+    if not visitor().may("events.read"):
+        abort(404)
+    event = clients.events().get(f"/events/{segment(slug)}")
+    if event["published_at"]:
+        return redirect(f"/events/{event['slug']}", code=303)
+    shown = event | {"status": "published", "is_open": True, "is_over": False}
+    return render_template(
+        "portal/event.html", event=shown, form=Filled(), companions=0, most=room(event), preview=True
     )
 
 
@@ -78,7 +95,7 @@ def correct(event, form):
 def typed(lines):
     """The names of the fields that hold something typed."""
     others = [f"{name}_{n}" for n in range(1, lines + 1) for name in REGISTRANT[:2]]
-    return (*REGISTRANT, "companions", "key", *others)
+    return (*REGISTRANT, "companions", "key", "refused", *others)
 
 
 def room(event):
@@ -138,6 +155,7 @@ def refuse(event, form, problem):
             form.refuse(name, sentences[name])
     if form.is_good:
         form.alert = whole_refusal(event, problem)
+        form.values = {**form.values, "refused": problem.code if problem.code == MINE else ""}
     return correct(event, form)
 
 
@@ -150,7 +168,7 @@ def whole_refusal(event, problem):
         if left:
             return _("Not enough seats are left for all of you: %(n)s remain.", n=left)
         return _("The last seat was taken a moment ago. If one is given back, it can be taken here.")
-    if problem.code == "already_registered":
+    if problem.code == MINE:
         return _("You are registered already. Your registration is under My registrations.")
     if problem.code in {"registration_closed", "event_not_open"}:
         return _("Registrations have closed meanwhile.")

@@ -37,6 +37,14 @@ def send_back(to: str, form: Filled, *, keep: Iterable[str] = (), at: str = "wha
     return answer
 
 
+def holds(form: Filled, fields: Iterable[str]) -> bool:
+    """Whether all that was typed into `fields` would come back whole."""
+    values = {field: form.value(field) for field in fields}
+    if any(len(typed.encode("utf-8", "replace")) > MOST_TYPED_BYTES for typed in values.values()):
+        return False
+    return len(seal({"values": values, "errors": form.errors, "alert": form.alert})) < MOST_COOKIE_BYTES - 100
+
+
 def sent_back() -> Filled | None:
     """The form that this address asks for, as it was sent back; None when it asks for none."""
     told = unseal(request.cookies.get(COOKIE, "")) if "form" in request.args else None
