@@ -32,5 +32,5 @@ def create_app(settings: NotifySettings | None = None) -> Flask:
         steps=paths.steps,
         waits=waits.oldest,
         refused=refusals.lately,
-        webhooks=party_states.WEBHOOKS,
+        webhooks=party_states.POSTED,
     )

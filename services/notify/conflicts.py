@@ -16,6 +16,7 @@ from services.notify import changes, memories, parties
 from services.notify.connectors import Clash
 from services.notify.connectors.civicrm import records
 from services.notify.models import GONE, OURS, THEIRS, CrmConflict, Transaction
+from services.notify.models.crm_conflict import ConflictDecided, ConflictOpen
 from shared import audit
 from shared.auth import caller
 from shared.clock import now
@@ -71,7 +72,7 @@ def index(query):
         return page(session, found, after=query["after"], limit=query["limit"], keys=[CrmConflict.id.desc()])
 
 
-@routes.post("/<uuid:conflict_id>/decisions", allow=RIGHT)
+@routes.post("/<uuid:conflict_id>/decisions", allow=RIGHT, refuses=(ConflictDecided,))
 @routes.arguments(DecisionWish)
 @routes.response(201, ConflictShown)
 def create_decision(wish, conflict_id):
@@ -82,7 +83,7 @@ def create_decision(wish, conflict_id):
         return conflict
 
 
-@routes.delete("/<uuid:conflict_id>/decisions", allow=RIGHT)
+@routes.delete("/<uuid:conflict_id>/decisions", allow=RIGHT, refuses=(ConflictOpen,))
 @routes.response(200, ConflictShown)
 def delete_decision(conflict_id):
     """Undo a decision that left theirs."""

@@ -92,5 +92,5 @@ class PartyErased(Schema):
     data = fields.Nested(PartyKnown, required=True)
 
 
-WEBHOOKS = {CHANGED: PartyChanged, ERASED: PartyErased}
+POSTED = {CHANGED: PartyChanged, ERASED: PartyErased}
 """What is sent, by its type."""

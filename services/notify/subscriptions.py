@@ -103,7 +103,7 @@ def index(query):
         return page(session, living, keys=[Subscription.id.desc()], **query)
 
 
-@routes.post("", allow=RIGHT, refuses=(AddressNeedsTls, AddressRefused))
+@routes.post("", allow=RIGHT, refuses=(AddressNeedsTls, AddressRefused, *preparation.REFUSALS))
 @routes.arguments(SubscriptionWish)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, SubscriptionMade)
@@ -133,7 +133,9 @@ def show(subscription_id):
         return _living(session, subscription_id)
 
 
-@routes.patch("/<uuid:subscription_id>", allow=RIGHT, refuses=(AddressNeedsTls, AddressRefused))
+@routes.patch(
+    "/<uuid:subscription_id>", allow=RIGHT, refuses=(AddressNeedsTls, AddressRefused, CrmAddressFixed)
+)
 @routes.arguments(SubscriptionChange)
 @routes.response(200, SubscriptionShown)
 def change(wish, subscription_id):
@@ -152,7 +154,7 @@ def change(wish, subscription_id):
         return subscription
 
 
-@routes.post("/<uuid:subscription_id>/preparations", allow=RIGHT)
+@routes.post("/<uuid:subscription_id>/preparations", allow=RIGHT, refuses=preparation.REFUSALS)
 @routes.response(204)
 def create_preparation(subscription_id):
     """Ask a CiviCRM again whether it takes the key and has all that is needed."""

@@ -25,6 +25,10 @@ class CrmStatusMissing(Refused):
     """The CRM lacks one of the contribution statuses Completed and Refunded."""
 
 
+REFUSALS = (CrmNotReached, CrmKeyRefused, CrmFinancialTypeMissing, CrmStatusMissing)
+"""What a CiviCRM may lack."""
+
+
 def prepare(target: Target) -> None:
     """Look all of it up, with no transaction open; the first that is missing is raised."""
     api = Api(target)
