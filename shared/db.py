@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from sqlalchemy import BigInteger, DateTime, Engine, MetaData, create_engine
+from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, create_engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, registry
@@ -72,6 +72,12 @@ class Database:
         """A session that commits at the end of the block and rolls back when it raises."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """A connection of which each statement commits by itself: for what is written in one statement."""
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
 
     def dispose(self) -> None:
         """Close every pooled connection."""

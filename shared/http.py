@@ -158,7 +158,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return self.route(rule, allow=allow, methods=["DELETE"], **options)
 
     def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Callable[[Any], Any]:
-        return self._below_the_route(super().arguments(schema, location=location, **options))
+        made = schema() if isinstance(schema, type) else schema
+        return self._below_the_route(super().arguments(made, location=location, **options))
 
     def response(self, status_code: int, schema: Any = None, **options: Any) -> Callable[[Any], Any]:
         return self._below_the_route(super().response(status_code, schema, **options))

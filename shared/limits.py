@@ -1,16 +1,17 @@
-"""Rate limits: one UPSERT on an unlogged table, shared by every process of a service.
+"""Rate limits: one statement on an unlogged table, shared by every process of a service.
 
 Keys are hashed: an address or email never stands in the table.
 """
 
 import hashlib
 import ipaddress
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, literal
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Engine, TextClause, delete, func, literal, text
 from sqlalchemy.orm import Session
-from sqlalchemy.sql import case
 
 from shared.errors import DomainError
 from shared.schema import rate_limits
@@ -28,19 +29,44 @@ class TooMany(DomainError):
         self.retry_after_s = max(1, round(retry_after_s))
 
 
-def limit(where: Engine | Session, bucket: str, key: str, *, most: int, per_s: int) -> None:
+@dataclass(frozen=True)
+class Limit:
+    """So many of `bucket` for `key` in a window of `per_s` seconds."""
+
+    bucket: str
+    key: str
+    most: int
+    per_s: int
+
+
+def limit(where: Engine | Connection | Session, bucket: str, key: str, *, most: int, per_s: int) -> None:
     """Count one more of `bucket` for `key`; TooMany past `most` in a window of `per_s` seconds.
 
     With an Engine the count is committed at once, so that it stays when the caller's transaction rolls
     back: that is what guards sign-in and giving. With a Session it belongs to its transaction.
     """
+    limits(where, [Limit(bucket, key, most, per_s)])
+
+
+def limits(where: Engine | Connection | Session, each: list[Limit]) -> None:
+    """Count one more of each, in this order and in one statement, as far as the first that has too many.
+
+    What comes after it is not counted: who is refused by their network uses up nobody's address. A row is
+    locked until the last is counted, so that all who share buckets name them in the same order.
+    """
+    values: dict[str, Any] = {}
+    for number, one in enumerate(each):
+        digest = hashlib.sha256(f"{one.bucket}\n{one.key}".encode("utf-8", "replace")).hexdigest()[:32]
+        values |= {f"bucket{number}": one.bucket, f"key{number}": digest, f"most{number}": one.most}
+        values[f"per{number}"] = timedelta(seconds=one.per_s)
     if isinstance(where, Engine):
-        with where.begin() as connection:
-            taken, left = _take(connection, bucket, key, per_s)
+        with where.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            counted = connection.execute(_count(len(each)), values).all()
     else:
-        taken, left = _take(where, bucket, key, per_s)
-    if taken > most:
-        raise TooMany(left)
+        counted = where.execute(_count(len(each)), values).all()
+    for one, (_, taken, left) in zip(each, sorted(counted), strict=False):
+        if taken > one.most:
+            raise TooMany(left)
 
 
 def network(address: str) -> str:
@@ -63,19 +89,26 @@ def forget(session: Session) -> int:
     return len(session.execute(delete(rate_limits).where(old).returning(rate_limits.c.bucket)).all())
 
 
-def _take(where: Connection | Session, bucket: str, key: str, per_s: int) -> tuple[int, float]:
-    """How many were taken in this window, this one included, and the seconds until it ends."""
-    digest = hashlib.sha256(f"{bucket}\n{key}".encode("utf-8", "replace")).hexdigest()[:32]
-    now, window = func.clock_timestamp(), literal(timedelta(seconds=per_s))
-    ended = rate_limits.c.window_started_at + window <= now
-    statement = insert(rate_limits).values(bucket=bucket, key=digest, window_started_at=now, taken=1)
-    statement = statement.on_conflict_do_update(
-        index_elements=["bucket", "key"],
-        set_={
-            "window_started_at": case((ended, now), else_=rate_limits.c.window_started_at),
-            "taken": case((ended, 1), else_=rate_limits.c.taken + 1),
-        },
+# Inserts with the arbiter pk_rate_limits; each scans what the one before returned, so that it comes after it.
+_COUNT = """
+    c{n} as (
+      insert into rate_limits as known (bucket, key, window_started_at, taken)
+      select :bucket{n}, :key{n}, clock_timestamp(), 1 {after}
+      on conflict (bucket, key) do update set
+        window_started_at = case when known.window_started_at + :per{n} <= excluded.window_started_at
+                                 then excluded.window_started_at else known.window_started_at end,
+        taken = case when known.window_started_at + :per{n} <= excluded.window_started_at
+                     then 1 else known.taken + 1 end
+      returning {n} as number, taken,
+        cast(extract(epoch from window_started_at + :per{n} - clock_timestamp()) as float) as left_s
     )
-    left = func.extract("epoch", rate_limits.c.window_started_at + window - now)
-    row = where.execute(statement.returning(rate_limits.c.taken, left)).one()
-    return int(row[0]), float(row[1])
+"""
+
+
+@lru_cache
+def _count(many: int) -> TextClause:
+    """The statement that counts so many limits: how many were taken, this included, and the seconds left."""
+    after = ["", *(f"from c{n} where taken <= :most{n}" for n in range(many - 1))]
+    parts = (_COUNT.format(n=n, after=each) for n, each in enumerate(after))
+    counted = " union all ".join(f"select number, taken, left_s from c{n}" for n in range(many))
+    return text(f"with {', '.join(parts)} {counted}")

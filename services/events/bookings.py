@@ -1,4 +1,4 @@
-"""A registration with everyone and everything it concerns: what its messages say."""
+"""A registration with everyone and everything it concerns: what is read and written of it, what is said."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from services.events import seats
 from services.events.agenda import occasion
 from services.events.settings import current
 from shared import links
@@ -29,6 +30,80 @@ READ = text(
     where r.id = any(:ids) order by r.id
     """
 )
+
+
+# Nested loops over one row each, found by key: pk_events, pk_event_seats, pk_registrants,
+# uq_registrations_caller_route_idempotency_key, uq_registrants_guest; uq_registrations_member only of who is
+# signed in, ix_registrants_verified only of guests. Nothing grows with what was sold.
+LOOK = text(
+    """
+    select e.id, e.slug, e.title, e.starts_at, e.ends_at, e.time_zone, e.place, e.online_url, e.revision,
+           e.visibility, e.published_at, e.cancelled_at, e.per_registration_max,
+           coalesce(e.registration_closes_at, e.starts_at) as closes_at, s.seats_max, s.taken,
+           k.id as known_id, k.wish_hash, k.event_id as known_event_id, k.seats as known_seats,
+           k.link_version, k.cancelled_at as given_back_at,
+           p.id as replica_id, party_of(p.id) as party_id, p.version, p.email, p.given_name, p.family_name,
+           g.id as guest_id, g.person_id as guest_of,
+           case when cast(:by as uuid) is not null then exists (
+             select from registrations m where m.event_id = e.id and m.registrant_id = :by
+             and m.signed_in and m.cancelled_at is null) else false end as is_registered,
+           case when cast(:mark as text) is not null then array(
+             select distinct party_of(v.id) from registrants v
+             where v.verified @> array[cast(:mark as text)]) end as owners
+    from events e join event_seats s on s.event_id = e.id
+    left join registrations k
+      on k.caller = :caller and k.route = :route and k.idempotency_key = :idempotency_key
+    left join registrants p on p.id = :by
+    left join registrants g on g.email_mark = :mark and g.name_key = :name_key
+      and g.id is distinct from g.person_id and g.erased_at is null
+    where e.id = :event_id
+    """
+)
+"""The event, its seats, the registration that this key made, person, guest, and whose address it is."""
+
+# pk_registrants, then pk_event_seats with the registrant as its one-time filter: that one is locked first,
+# and the row that all share last and for no round trip. The rest only inserts.
+WRITE_SQL = f"""
+    with met as (
+      insert into registrants (id, version, given_name, family_name, email, email_mark, verified, locale,
+                               name_key, search, created_at)
+      select :registrant_id, 0, :given_name, :family_name, :guest_email, :mark, '{{}}', :locale,
+             :name_key, :search, :at where :is_new
+      on conflict do nothing returning id
+    ),
+    known as (
+      select id from registrants
+      where id = :registrant_id and person_id is not distinct from cast(:person_id as uuid)
+        and (erased_at is null or person_id = id) for no key update
+    ),
+    taken as (
+      {seats.TAKE} and exists (select from met union all select from known) returning event_id
+    ),
+    made as (
+      insert into registrations (id, event_id, registrant_id, email, locale, seats, signed_in, created_at,
+                                 told_revision, link_version, caller, route, idempotency_key, wish_hash)
+      select :id, event_id, :registrant_id, :email, :locale, :seats, :signed_in, :at,
+             :revision, 0, :caller, :route, :idempotency_key, :wish_hash from taken
+      on conflict do nothing returning id
+    ),
+    named as (
+      insert into attendees (registration_id, position, given_name, family_name)
+      select made.id, a.position, a.given_name, a.family_name from made,
+        unnest(cast(:given_names as text[]), cast(:family_names as text[]))
+          with ordinality as a (given_name, family_name, position)
+    ),
+    said as (
+      insert into outbox (id, topic, type, key, correlation_id, headers, payload, contact)
+      select cast(:said_id as uuid), :said_topic, :said_type, :said_key, cast(:said_correlation_id as uuid),
+             cast(:said_headers as jsonb), :said_payload, :said_contact from made
+    )
+    select 1 / count(*) from made
+"""
+WRITE = text(WRITE_SQL)
+"""Guest, seats, registration, names and message, or nothing of them: without a registration it fails."""
+
+NOTHING_WRITTEN = "22012"
+"""SQLSTATE of a division by zero: how WRITE fails when what was read does not hold any more."""
 
 
 @dataclass(frozen=True, kw_only=True)

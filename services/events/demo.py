@@ -78,7 +78,7 @@ def make(people: list[Registrant], *, at: datetime) -> int:
             wish["event_id"] = session.execute(
                 select(Event.id).where(Event.slug == wish["event_id"])
             ).scalar_one()
-            registrations.register(session, wish, scope=scope, by=who, at=moment, slowed=lambda: None)
+            registrations.register(session, wish, scope=scope, by=who, at=moment)
         progress.reached(done)
     return len(planned)
 

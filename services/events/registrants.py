@@ -48,8 +48,8 @@ def guest(
     owners: Sequence[UUID],
     locale: str,
     at: datetime,
-) -> tuple[UUID, dict[str, Any]]:
-    """The guest behind an address and a name: their id, and whom they count as.
+) -> tuple[UUID, UUID | None, dict[str, Any]]:
+    """The guest behind an address and a name: their id, the person they belong to, and whom they count as.
 
     Whose verified address it is, their guest it becomes; of two owners none, since that is a doubt.
     """
@@ -60,7 +60,7 @@ def guest(
         "email": email,
         "mark": mark,
         "locale": locale,
-        "key": fold(f"{given_name} {family_name}"),
+        "key": name_key(given_name, family_name),
         "search": search_text(given_name, family_name, email),
         "at": at,
     }
@@ -70,9 +70,9 @@ def guest(
         person_id = owners[0]
         attach(session, session.get_one(Registrant, found.id), person_id=person_id, at=at)
     if person_id is None:
-        return found.id, {"party_id": found.id, "person_id": None, "version": None}
+        return found.id, None, {"party_id": found.id, "person_id": None, "version": None}
     party, version = person(session, person_id)
-    return found.id, {"party_id": party, "person_id": person_id, "version": version}
+    return found.id, person_id, {"party_id": party, "person_id": person_id, "version": version}
 
 
 def person(session: Session, person_id: UUID) -> tuple[UUID, int]:
@@ -176,6 +176,11 @@ FAMILY = text(
     """
 )
 """Every person connected by merges, whatever the direction."""
+
+
+def name_key(given_name: str, family_name: str) -> str:
+    """What tells two guests behind one address apart."""
+    return fold(f"{given_name} {family_name}")
 
 
 def search_text(given_name: str, family_name: str, email: str | None) -> str:

@@ -1,21 +1,21 @@
 """Registrations: seats of one event, taken by one registrant, in as few trips to the database as it takes.
 
-What is needed is read in one statement, and what is written stands in another (a guest is one more). The
-second writes nothing unless what the first has read still holds: then it is rolled back and read again.
+What is needed is read in one statement, and what is written stands in another, each a transaction of its
+own. The second fails as a whole unless what the first has read still holds: then it is read again.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import Row, text
+from sqlalchemy import Connection, Row
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
-from services.events import registrants, seats
+from services.events import bookings, registrants, seats
 from services.events.agenda import is_visible
 from services.events.bookings import Booking, token
 from services.events.models import Transaction, database
@@ -24,10 +24,10 @@ from shared import telemetry
 from shared.auth import Caller, caller
 from shared.bodies import FieldsRefused
 from shared.clock import now
-from shared.db import uuid7
+from shared.db import sqlstate, uuid7
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.http import Blueprint, IdempotencyKey
-from shared.limits import TooMany, limit, network
+from shared.limits import Limit, TooMany, limits, network
 from shared.messages import RegistrationConfirmed
 from shared.names import PersonName, fold, same_wish
 from shared.once import KeyReused, scope_of, wish_hash
@@ -78,53 +78,6 @@ class RegistrationMade(Schema):
     link = fields.String(required=True)
 
 
-LOOK = text(
-    """
-    select e.id, e.slug, e.title, e.starts_at, e.ends_at, e.time_zone, e.place, e.online_url, e.revision,
-           e.visibility, e.published_at, e.cancelled_at, e.per_registration_max,
-           coalesce(e.registration_closes_at, e.starts_at) as closes_at, s.seats_max, s.taken,
-           k.id as known_id, k.wish_hash, k.event_id as known_event_id, k.seats as known_seats,
-           k.link_version, k.cancelled_at as given_back_at,
-           p.id as replica_id, party_of(p.id) as party_id, p.version, p.email, p.given_name, p.family_name,
-           exists (select from registrations m where m.event_id = e.id and m.registrant_id = :by
-                   and m.signed_in and m.cancelled_at is null) as is_registered,
-           array(select distinct party_of(v.id) from registrants v
-                 where v.verified @> array[cast(:mark as text)]) as owners
-    from events e join event_seats s on s.event_id = e.id
-    left join registrations k
-      on k.caller = :caller and k.route = :route and k.idempotency_key = :idempotency_key
-    left join registrants p on p.id = :by
-    where e.id = :event_id
-    """
-)
-"""The event and its seats, the registration that this key made, the person, and whose address it is."""
-
-WRITE_SQL = f"""
-    with taken as ({seats.TAKE} returning event_id),
-    made as (
-      insert into registrations (id, event_id, registrant_id, email, locale, seats, signed_in, created_at,
-                                 told_revision, link_version, caller, route, idempotency_key, wish_hash)
-      select :id, event_id, :registrant_id, :email, :locale, :seats, :signed_in, :at,
-             :revision, 0, :caller, :route, :idempotency_key, :wish_hash from taken
-      on conflict do nothing returning id
-    ),
-    named as (
-      insert into attendees (registration_id, position, given_name, family_name)
-      select made.id, a.position, a.given_name, a.family_name from made,
-        unnest(cast(:given_names as text[]), cast(:family_names as text[]))
-          with ordinality as a (given_name, family_name, position)
-    ),
-    said as (
-      insert into outbox (id, topic, type, key, correlation_id, headers, payload, contact)
-      select cast(:said_id as uuid), :said_topic, :said_type, :said_key, cast(:said_correlation_id as uuid),
-             cast(:said_headers as jsonb), :said_payload, :said_contact from made
-    )
-    select count(*) from made
-"""
-WRITE = text(WRITE_SQL)
-"""Seats, registration, names and message, or nothing of them."""
-
-
 @routes.post(
     "",
     allow="anyone",
@@ -137,57 +90,97 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
     """Take seats; they are confirmed at once, and by email."""
     scope = scope_of(header["key"]) | {"wish_hash": wish_hash(same_wish(wish))}
     for _ in range(TRIES):
-        with suppress(Overtaken), Transaction() as session:
-            slowed = partial(slow_down, caller(), wish)
-            made = register(session, wish, scope=scope, by=caller(), at=now(), slowed=slowed)
+        with suppress(Overtaken):
+            made = _register(wish, scope)
             telemetry.concerns(made["id"])
             return made
     raise Unavailable
 
 
-def register(
-    session: Session,
-    wish: dict[str, Any],
-    *,
-    scope: dict[str, Any],
-    by: Caller,
-    at: datetime,
-    slowed: Callable[[], None],
-) -> dict[str, Any]:
-    """Take seats, or answer for the registration that this key made; Overtaken: begin anew.
+def _register(wish: dict[str, Any], scope: dict[str, Any]) -> dict[str, Any]:
+    """Each statement by itself, as it mostly goes; else what must happen together, in a transaction."""
+    at = now()
+    with database.alone() as each:
+        found = look(each, wish, scope=scope, by=caller(), at=at)
+        if isinstance(found, dict):
+            return found
+        slow_down(each, caller(), wish)
+        if found.is_simple:
+            return take(each, wish, found, scope=scope, at=at)
+    with Transaction() as session:
+        return take(session, wish, found, scope=scope, at=at)
 
-    `slowed` counts what would be a new registration, and raises when there are too many.
-    """
-    mark = registrants.mark_of(wish["email"]) if wish.get("email") and by.person_id is None else None
+
+@dataclass(frozen=True)
+class Found:
+    """What LOOK has found, and who will come."""
+
+    event: Row[Any]
+    attendees: list[dict[str, str]]
+    by: Caller
+    mark: str | None
+    name_key: str
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether WRITE alone does it: nobody is to be attached to anybody, or met before their card."""
+        if self.by.person_id is not None:
+            return self.event.replica_id is not None
+        return self.event.guest_of is None and not self.event.owners
+
+
+def register(
+    session: Session, wish: dict[str, Any], *, scope: dict[str, Any], by: Caller, at: datetime
+) -> dict[str, Any]:
+    """Take seats, or answer for the registration that this key made; Overtaken: begin anew."""
+    found = look(session, wish, scope=scope, by=by, at=at)
+    return found if isinstance(found, dict) else take(session, wish, found, scope=scope, at=at)
+
+
+def look(
+    where: Session | Connection, wish: dict[str, Any], *, scope: dict[str, Any], by: Caller, at: datetime
+) -> Found | dict[str, Any]:
+    """What there is, when seats may be taken; the answer, when this key made a registration before."""
+    is_guest = by.person_id is None and wish.get("email")
+    mark = registrants.mark_of(wish["email"]) if is_guest else None
+    name_key = registrants.name_key(wish.get("given_name", ""), wish.get("family_name", ""))
     asked = {name: scope[name] for name in ("caller", "route", "idempotency_key")}
-    event = session.execute(
-        LOOK, {"event_id": wish["event_id"], "by": by.person_id, "mark": mark, **asked}
-    ).one_or_none()
+    asked |= {"event_id": wish["event_id"], "by": by.person_id, "mark": mark, "name_key": name_key}
+    event = where.execute(bookings.LOOK, asked).one_or_none()
     if event is None or not is_visible(event, to=by):
         raise NotFound
     if event.known_id is not None:
         return _known(event, scope)
     attendees = _attendees(event, wish)
     _check(event, attendees, at)
-    slowed()
-    registrant_id, booking = _booking(session, event, wish, attendees, by=by, mark=mark, at=at)
-    values = _written(event, booking, scope, at) | {
-        "registrant_id": registrant_id,
-        "signed_in": by.person_id is not None,
-    }
-    if not session.execute(WRITE, values).scalar_one():
-        raise Overtaken
+    return Found(event, attendees, by, mark, name_key)
+
+
+def take(
+    where: Session | Connection, wish: dict[str, Any], found: Found, *, scope: dict[str, Any], at: datetime
+) -> dict[str, Any]:
+    """Write it all, unless what was found does not hold any more: Overtaken."""
+    registrant, person = _registrant(where, wish, found, at)
+    booking = _booking(wish, found, person)
+    values = _written(found.event, booking, scope, at) | registrant
+    try:
+        where.execute(bookings.WRITE, values)
+    except DataError as error:
+        if sqlstate(error) != bookings.NOTHING_WRITTEN:
+            raise
+        raise Overtaken from None
     return _told(booking.id, wish["event_id"], booking.seats)
 
 
-def slow_down(who: Caller, wish: dict[str, Any]) -> None:
+def slow_down(each: Connection, who: Caller, wish: dict[str, Any]) -> None:
     """Who would fill a hall, or somebody's mailbox, is slowed: by network, and by the address typed.
 
     Nothing counts everyone together: a popular event is not an attack.
     """
-    limit(database.engine, "events.address", network(who.address), most=20, per_s=600)
+    counted = [Limit("events.address", network(who.address), most=20, per_s=600)]
     if wish.get("email"):
-        limit(database.engine, "events.email", fold(wish["email"]), most=10, per_s=600)
+        counted.append(Limit("events.email", fold(wish["email"]), most=10, per_s=600))
+    limits(each, counted)
 
 
 def _known(event: Row[Any], scope: dict[str, Any]) -> dict[str, Any]:
@@ -235,24 +228,42 @@ def _check(event: Row[Any], attendees: list[Any], at: datetime) -> None:
         raise seats.SoldOut(seats_left=max(0, event.seats_max - event.taken))
 
 
-def _booking(
-    session: Session,
-    event: Row[Any],
-    wish: dict[str, Any],
-    attendees: list[dict[str, str]],
-    *,
-    by: Caller,
-    mark: str | None,
-    at: datetime,
-) -> tuple[UUID, Booking]:
-    """Whose seats they are: the id of the registrant, and the registration as its messages tell it."""
-    if by.person_id is not None:
-        registrant_id, person = by.person_id, _person(session, event, by.person_id, at)
-    else:
-        assert mark is not None
-        names = {name: wish[name] for name in ("given_name", "family_name", "email", "locale")}
-        registrant_id, person = registrants.guest(session, mark=mark, owners=event.owners, at=at, **names)
-    booking = Booking(
+def _registrant(
+    where: Session | Connection, wish: dict[str, Any], found: Found, at: datetime
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Whose seats they are: as WRITE has to find or make them, and as the message tells them."""
+    event, person_id = found.event, found.by.person_id
+    names = {name: wish.get(name) for name in ("given_name", "family_name")}
+    guest = {**names, "guest_email": wish.get("email"), "mark": found.mark, "name_key": found.name_key}
+    row: dict[str, Any] = {**guest, "signed_in": person_id is not None, "is_new": False, "search": ""}
+    if person_id is not None:
+        if event.replica_id is None:
+            where.execute(registrants.STRANGER, {"id": person_id, "at": at})
+        told = {"party_id": event.party_id or person_id, "person_id": person_id, "version": event.version}
+        return row | {"registrant_id": person_id, "person_id": person_id}, told
+    if not found.is_simple:
+        assert isinstance(where, Session) and found.mark is not None
+        known = {**names, "email": wish["email"], "locale": wish["locale"], "mark": found.mark}
+        return _attached(where, row, known, event.owners, at)
+    search = registrants.search_text(wish["given_name"], wish["family_name"], wish["email"])
+    row |= {"is_new": event.guest_id is None, "search": search, "person_id": None}
+    registrant_id = event.guest_id or uuid7()
+    told = {"party_id": registrant_id, "person_id": None, "version": None}
+    return row | {"registrant_id": registrant_id}, told
+
+
+def _attached(
+    session: Session, row: dict[str, Any], known: dict[str, Any], owners: list[UUID], at: datetime
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A guest whose address somebody has verified, who is or becomes theirs."""
+    guest_id, person_id, told = registrants.guest(session, owners=owners, at=at, **known)
+    return row | {"registrant_id": guest_id, "person_id": person_id}, told
+
+
+def _booking(wish: dict[str, Any], found: Found, person: dict[str, Any]) -> Booking:
+    """The registration as its messages tell it."""
+    event, attendees = found.event, found.attendees
+    return Booking(
         id=uuid7(),
         seats=len(attendees),
         locale=wish["locale"],
@@ -264,13 +275,6 @@ def _booking(
         known_email=event.email,
         **person,
     )
-    return registrant_id, booking
-
-
-def _person(session: Session, event: Row[Any], person_id: UUID, at: datetime) -> dict[str, Any]:
-    if event.replica_id is None:
-        session.execute(registrants.STRANGER, {"id": person_id, "at": at})
-    return {"party_id": event.party_id or person_id, "person_id": person_id, "version": event.version}
 
 
 def _written(event: Row[Any], booking: Booking, scope: dict[str, Any], at: datetime) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from shared.clock import now, today
 from shared.db import uuid7
 from shared.errors import NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey
-from shared.limits import TooMany, limit, network
+from shared.limits import Limit, TooMany, limits, network
 from shared.money import Minor
 from shared.names import PersonName, fold, same_wish
 from shared.once import once
@@ -103,11 +103,12 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
 
 def slow_down(who: Caller, wish: dict[str, Any]) -> None:
     """Card testing is slowed: by address, by the email typed, and for everyone together."""
-    limit(database.engine, "giving.address", network(who.address), most=20, per_s=600)
+    counted = [Limit("giving.address", network(who.address), most=20, per_s=600)]
     if wish.get("email"):
-        limit(database.engine, "giving.email", fold(wish["email"]), most=10, per_s=600)
+        counted.append(Limit("giving.email", fold(wish["email"]), most=10, per_s=600))
     if who.person_id is None:
-        limit(database.engine, "giving.guests", "all", most=600, per_s=60)
+        counted.append(Limit("giving.guests", "all", most=600, per_s=60))
+    limits(database.engine, counted)
 
 
 def prepared(

@@ -26,10 +26,10 @@ def events_database(postgres: Server) -> ServiceDatabase:
     return service_database(postgres, "services.events")
 
 
-@pytest.fixture
-def events(events_database: ServiceDatabase) -> Iterator[EventsSettings]:
-    """The settings of events, its database empty and connected."""
-    told = EventsSettings(
+@pytest.fixture(scope="session")
+def events_settings_of_the_run(events_database: ServiceDatabase) -> EventsSettings:
+    """What events is told."""
+    return EventsSettings(
         service="events",
         public_url="http://127.0.0.1:8080",
         demo=True,
@@ -40,18 +40,30 @@ def events(events_database: ServiceDatabase) -> Iterator[EventsSettings]:
         email_key="e" * 43,
         message_key="m" * 43,
     )
-    database.connect(events_database.app_url, pool_size=10)
-    events_database.empty()
-    yield events_settings.use(told)
-    database.dispose()
 
 
 @pytest.fixture
-def app(events: EventsSettings) -> Flask:
+def events(
+    events_database: ServiceDatabase, events_settings_of_the_run: EventsSettings
+) -> Iterator[EventsSettings]:
+    """The settings of events, its database empty and connected."""
+    database.connect(events_database.app_url, pool_size=10)
+    events_database.empty()
+    yield events_settings.use(events_settings_of_the_run)
+    database.dispose()
+
+
+@pytest.fixture(scope="session")
+def app_of_the_run(events_settings_of_the_run: EventsSettings) -> Flask:
+    """The application of events, made once."""
+    return create_app(events_settings_of_the_run)
+
+
+@pytest.fixture
+def app(events: EventsSettings, app_of_the_run: Flask) -> Flask:
     """The application of events."""
-    made = create_app(events)
-    trust(made)
-    return made
+    trust(app_of_the_run)
+    return app_of_the_run
 
 
 @dataclass

@@ -76,12 +76,17 @@ def giving(
     database.dispose()
 
 
+@pytest.fixture(scope="session")
+def app_of_the_run(giving_settings_of_the_run: GivingSettings) -> Flask:
+    """Giving's application, made once."""
+    return create_app(giving_settings_of_the_run)
+
+
 @pytest.fixture
-def app(giving: GivingSettings) -> Flask:
+def app(giving: GivingSettings, app_of_the_run: Flask) -> Flask:
     """Giving's application, without a provider behind it."""
-    made = create_app(giving)
-    trust(made)
-    return made
+    trust(app_of_the_run)
+    return app_of_the_run
 
 
 @dataclass
@@ -130,7 +135,7 @@ class School:
 
 @pytest.fixture
 def school(
-    giving_database: ServiceDatabase, tmp_path: Path, giving_settings_of_the_run: GivingSettings
+    giving: GivingSettings, app_of_the_run: Flask, giving_database: ServiceDatabase, tmp_path: Path
 ) -> Iterator[School]:
     """Giving and the provider, wired to each other, with nothing in them."""
     clients: list[FlaskClient] = []
@@ -141,12 +146,9 @@ def school(
 
     entries = [provider_support.entry(name) for name in ("fondation", "amicale")]
     with provider_support.provider(tmp_path, entries, deliver=deliver) as provider:
-        told = replace(giving_settings_of_the_run, provider_accounts_file=provider.accounts_file)
-        app = create_app(told)
-        giving_database.empty()
-        clients.append(app.test_client())
-        yield School(clients[0], provider, trust(app), giving_database)
-    database.dispose()
+        giving_settings.use(replace(giving, provider_accounts_file=provider.accounts_file))
+        clients.append(app_of_the_run.test_client())
+        yield School(clients[0], provider, trust(app_of_the_run), giving_database)
 
 
 @pytest.fixture

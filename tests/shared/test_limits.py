@@ -1,12 +1,13 @@
 """Rate limits: counted once for all processes, kept when the caller's transaction is not."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, text, update
 
-from shared.limits import TooMany, forget, limit, network
+from shared.limits import Limit, TooMany, forget, limit, limits, network
 from shared.schema import rate_limits
 from tests.support.small.models import Transaction, database
 
@@ -98,3 +99,42 @@ def test_over_http_it_is_429_with_retry_after(small: Flask) -> None:
     assert [answer.status_code for answer in answers] == [201, 429]
     assert answers[1].get_json(force=True)["code"] == "too_many"
     assert answers[1].headers["Retry-After"]
+
+
+def several(home: str, email: str) -> None:
+    limits(database.engine, [Limit("home", home, most=2, per_s=60), Limit("email", email, most=3, per_s=60)])
+
+
+def counted() -> list[int]:
+    with Transaction() as session:
+        return sorted(session.execute(select(rate_limits.c.taken)).scalars())
+
+
+def test_several_are_counted_together_and_any_may_refuse(small: Flask) -> None:
+    for number in range(3):
+        several(f"10.0.0.{number}", "ada@example.org")
+    with pytest.raises(TooMany) as refused:
+        several("10.0.0.9", "ada@example.org")
+
+    assert 1 <= (refused.value.retry_after_s or 0) <= 60
+    assert counted() == [1, 1, 1, 1, 4]
+
+
+def test_what_comes_after_the_one_that_refuses_is_not_counted(small: Flask) -> None:
+    for number in range(5):
+        with suppress(TooMany):
+            several("10.0.0.1", f"p{number}@example.org")
+
+    assert counted() == [1, 1, 5]
+
+
+def test_several_at_once_are_counted_exactly(small: Flask) -> None:
+    def ask(number: int) -> bool:
+        try:
+            several(f"10.0.{number}.1", "ada@example.org")
+        except TooMany:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(ask, range(40))) == 3
