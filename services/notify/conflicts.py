@@ -5,6 +5,7 @@ undone. What became the same meanwhile is `gone`.
 """
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from marshmallow import Schema, fields, validate
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 from services.notify import changes, memories, parties
 from services.notify.connectors import Clash
 from services.notify.connectors.civicrm import records
-from services.notify.models import GONE, OURS, THEIRS, CrmConflict, Transaction
+from services.notify.models import GONE, OURS, THEIRS, CrmConflict, Guest, Transaction
 from shared import audit
 from shared.auth import caller
 from shared.clock import now
@@ -36,15 +37,18 @@ class ConflictQuery(PageQuery):
 
 
 class ConflictShown(Schema):
-    """A field of a party's contact, or of a gift's contribution, that differs by another hand."""
+    """A field of a party's contact, or of a gift's contribution, that differs by another hand.
+
+    Both values are null to who may not read whom or what they are about.
+    """
 
     id = fields.UUID()
     subscription_id = fields.UUID()
     party_id = fields.UUID()
     record = fields.String(metadata={"description": "`contact`, or the donation's id"})
     field = fields.String(metadata={"description": "as CiviCRM names it"})
-    ours = fields.String()
-    theirs = fields.String()
+    ours = fields.String(allow_none=True)
+    theirs = fields.String(allow_none=True)
     found_at = fields.AwareDateTime()
     decision = fields.String(allow_none=True, validate=validate.OneOf([OURS, THEIRS, GONE]))
     decided_at = fields.AwareDateTime(allow_none=True)
@@ -68,7 +72,8 @@ def index(query):
     if "subscription_id" in query:
         found = found.where(CrmConflict.subscription_id == query["subscription_id"])
     with Transaction() as session:
-        return page(session, found, after=query["after"], limit=query["limit"], keys=[CrmConflict.id.desc()])
+        shown = page(session, found, after=query["after"], limit=query["limit"], keys=[CrmConflict.id.desc()])
+        return shown | {"items": [_shown(session, each) for each in shown["items"]]}
 
 
 @routes.post("/<uuid:conflict_id>/decisions", allow=RIGHT)
@@ -79,7 +84,7 @@ def create_decision(wish, conflict_id):
     with Transaction() as session:
         conflict = decide(session, conflict_id, keep=wish["keep"], by=caller().person_id, at=now())
         _audit(session, "crm_conflict.decided", conflict, at=now())
-        return conflict
+        return _shown(session, conflict)
 
 
 @routes.delete("/<uuid:conflict_id>/decisions", allow=RIGHT)
@@ -89,7 +94,20 @@ def delete_decision(conflict_id):
     with Transaction() as session:
         conflict = undo(session, conflict_id)
         _audit(session, "crm_conflict.reopened", conflict, at=now())
-        return conflict
+        return _shown(session, conflict)
+
+
+def _shown(session: Session, conflict: CrmConflict) -> dict[str, Any]:
+    values = {name: getattr(conflict, name) for name in ConflictShown._declared_fields}
+    return values if caller().has(_reading(session, conflict)) else values | {"ours": None, "theirs": None}
+
+
+def _reading(session: Session, conflict: CrmConflict) -> str:
+    """The right to read what differs; guests are known by their gifts alone."""
+    if conflict.record != records.CONTACT:
+        return "giving.read"
+    guest = session.get(Guest, conflict.party_id)
+    return "giving.read" if guest and not guest.person_id else "people.read"
 
 
 FIND = insert(CrmConflict)

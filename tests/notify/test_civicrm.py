@@ -7,7 +7,8 @@ from itertools import count
 import pytest
 from sqlalchemy import func, select
 
-from services.notify import conflicts, gifts, parties, recipients, schedule, subscriptions
+from services.notify import conflicts, gifts, parties, paths, recipients, schedule, subscriptions
+from services.notify.app import create_app
 from services.notify.connectors.civicrm import api, contacts, records
 from services.notify.connectors.civicrm import gifts as contributions
 from services.notify.models import (
@@ -16,13 +17,14 @@ from services.notify.models import (
     CrmChange,
     CrmConflict,
     Delivery,
+    Guest,
     Transaction,
 )
 from services.notify.settings import use
 from shared.db import uuid7
 from shared.messages import DonorAttached, PersonCard
 from tests.notify.conftest import told
-from tests.support import facts
+from tests.support import facts, tokens
 from tests.support.civicrm import civicrm
 from tests.support.facts import NOW
 from tests.support.provider import CRM_KEY
@@ -333,6 +335,35 @@ def test_a_decision_for_theirs_may_be_undone(demo, crm, conflict):
 
     assert crm.contact(conflict.party_id)["first_name"] == "Clarisse"
     assert [each.decided_at for each in _conflicts()] == [None]
+
+
+def test_a_conflict_tells_its_values_to_those_alone_who_may_read_whom_it_is_about(demo, conflict):
+    app = create_app(demo)
+    tokens.trust(app)
+
+    def told(*more):
+        rights = tokens.bearer(rights=["integrations.manage", *more])
+        [shown] = app.test_client().get("/api/v1/notify/conflicts", headers=rights).json["items"]
+        return shown["field"], shown["ours"], shown["theirs"]
+
+    assert told("giving.read") == ("first_name", "Claire", "Clarisse")
+    assert told("people.read") == told() == ("first_name", None, None)
+
+    with Transaction() as session:
+        session.get(Guest, conflict.party_id).person_id = uuid7()
+    assert told("people.read") == ("first_name", "Claire", "Clarisse")
+    assert told("giving.read") == ("first_name", None, None)
+
+
+def test_the_path_of_a_gift_names_the_crm(demo, crm):
+    message = facts.settled()
+    _settle(demo, message)
+    _push()
+
+    with Transaction() as session:
+        steps = paths.steps(session, message.donation_id, lambda right: False)
+
+    assert {"fr": "CRM à jour", "en": "CRM up to date"} in [step.title for step in steps]
 
 
 def _decide(conflict, keep):
