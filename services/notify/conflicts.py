@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from services.notify import changes, memories, parties
 from services.notify.connectors import Clash
 from services.notify.connectors.civicrm import records
-from services.notify.models import GONE, OURS, THEIRS, CrmConflict, Guest, Transaction
+from services.notify.models import GONE, OURS, THEIRS, CrmConflict, Gift, Guest, Transaction
 from shared import audit
 from shared.auth import caller
 from shared.clock import now
@@ -27,6 +27,8 @@ from shared.pages import PageQuery, page, paged
 routes = Blueprint("conflicts", __name__, url_prefix="/api/v1/notify/conflicts")
 RIGHT = "integrations.manage"
 DECIDED = "crm.conflict_decided"
+READING = {"contact": "people.read", "contribution": "giving.read", "participant": "events.read"}
+"""By what a record is over there, the right to read it here; guests are known by their gifts alone."""
 
 
 class ConflictQuery(PageQuery):
@@ -37,7 +39,8 @@ class ConflictQuery(PageQuery):
 
 
 class ConflictShown(Schema):
-    """A field of a party's contact, or of a gift's contribution, that differs by another hand.
+    """A field of a party's contact, of a gift's contribution or of a registration's participant that differs
+    by another hand.
 
     Both values are null to who may not read whom or what they are about.
     """
@@ -45,7 +48,8 @@ class ConflictShown(Schema):
     id = fields.UUID()
     subscription_id = fields.UUID()
     party_id = fields.UUID()
-    record = fields.String(metadata={"description": "`contact`, or the donation's id"})
+    entity = fields.String(validate=validate.OneOf(list(READING)))
+    record = fields.String(metadata={"description": "`contact`, or the donation's or registration's id"})
     field = fields.String(metadata={"description": "as CiviCRM names it"})
     ours = fields.String(allow_none=True)
     theirs = fields.String(allow_none=True)
@@ -98,16 +102,18 @@ def delete_decision(conflict_id):
 
 
 def _shown(session: Session, conflict: CrmConflict) -> dict[str, Any]:
-    values = {name: getattr(conflict, name) for name in ConflictShown._declared_fields}
-    return values if caller().has(_reading(session, conflict)) else values | {"ours": None, "theirs": None}
+    entity = _entity(session, conflict)
+    values = {name: getattr(conflict, name) for name in ConflictShown._declared_fields if name != "entity"}
+    guest = session.get(Guest, conflict.party_id) if entity == records.CONTACT else None
+    right = "giving.read" if guest and not guest.person_id else READING[entity]
+    hidden = {} if caller().has(right) else {"ours": None, "theirs": None}
+    return values | {"entity": entity} | hidden
 
 
-def _reading(session: Session, conflict: CrmConflict) -> str:
-    """The right to read what differs; guests are known by their gifts alone."""
-    if conflict.record != records.CONTACT:
-        return "giving.read"
-    guest = session.get(Guest, conflict.party_id)
-    return "giving.read" if guest and not guest.person_id else "people.read"
+def _entity(session: Session, conflict: CrmConflict) -> str:
+    if conflict.record == records.CONTACT:
+        return conflict.record
+    return "contribution" if session.get(Gift, UUID(conflict.record)) else "participant"
 
 
 FIND = insert(CrmConflict)
