@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
-from tests.web.fake_server import Answer
-from tests.web.samples import EMAIL_ID
+from tests.web.fake_server import Answer, problem, refused_once
+from tests.web.samples import EMAIL_ID, PERSON
 from tests.web.samples import email as sample
+from tests.web.samples import subscription as connected
 
 ID = "([^/]+)"
 
@@ -38,7 +39,73 @@ def story(self, world, query, body, person_id):
     return {"items": [], "next": None}
 
 
+def list_subscriptions(self, world, query, body):
+    return {"items": world.subscriptions, "next": None}
+
+
+def subscribe(self, world, query, body):
+    """A CiviCRM has no secret; what the test has put there is refused."""
+    refused_once(world)
+    made = connected(url=body["url"], connector=body.get("connector", "webhooks"))
+    world.subscriptions.insert(0, made)
+    raise Answer(201, made | {"secret": None if made["connector"] == "civicrm" else "whsec_c2VjcmV0"})
+
+
+def show_subscription(self, world, query, body, subscription_id):
+    return next(each for each in world.subscriptions if each["id"] == subscription_id)
+
+
+def prepare(self, world, query, body, subscription_id):
+    refused_once(world)
+    raise Answer(204)
+
+
+def list_deliveries(self, world, query, body):
+    def fits(each):
+        return all(query.get(name, [each[name]])[0] == each[name] for name in ("subscription_id", "status"))
+
+    return {"items": [each for each in world.deliveries if fits(each)], "next": None}
+
+
+def list_conflicts(self, world, query, body):
+    """The open ones unless told otherwise; values for those alone who may read whom or what they are about."""
+    wants_open = query.get("open") != ["false"]
+    found = [each for each in world.conflicts if (each["decided_at"] is None) == wants_open]
+    return {"items": [_as_read(each, self.rights(world)) for each in found], "next": None}
+
+
+def decide(self, world, query, body, conflict_id):
+    conflict = next(each for each in world.conflicts if each["id"] == conflict_id)
+    if conflict["decided_at"] is not None:
+        raise problem(409, "conflict_decided")
+    conflict |= {"decision": body["keep"], "decided_at": datetime.now(UTC).isoformat()}
+    conflict["decided_by"] = PERSON["id"]
+    raise Answer(201, _as_read(conflict, self.rights(world)))
+
+
+def undo(self, world, query, body, conflict_id):
+    conflict = next(each for each in world.conflicts if each["id"] == conflict_id)
+    if conflict["decision"] != "theirs":
+        raise problem(409, "conflict_open")
+    conflict |= {"decision": None, "decided_at": None, "decided_by": None}
+    return _as_read(conflict, self.rights(world))
+
+
+def _as_read(conflict, rights):
+    of = {"contact": "people.read", "contribution": "giving.read", "participant": "events.read"}
+    return conflict if of[conflict["entity"]] in rights else conflict | {"ours": None, "theirs": None}
+
+
+N = "/api/v1/notify"
 ROUTES = [
+    ("GET", f"{N}/subscriptions", list_subscriptions),
+    ("POST", f"{N}/subscriptions", subscribe),
+    ("GET", f"{N}/subscriptions/{ID}", show_subscription),
+    ("POST", f"{N}/subscriptions/{ID}/preparations", prepare),
+    ("GET", f"{N}/deliveries", list_deliveries),
+    ("GET", f"{N}/conflicts", list_conflicts),
+    ("POST", f"{N}/conflicts/{ID}/decisions", decide),
+    ("DELETE", f"{N}/conflicts/{ID}/decisions", undo),
     ("GET", f"/api/v1/notify/timelines/{ID}", story),
     ("GET", f"/api/v1/notify/paths/{ID}", path_of_email),
     ("GET", "/api/v1/notify/emails", list_emails),

@@ -149,6 +149,36 @@ def email(**changes):
     return ids | words | told | changes
 
 
+def subscription(**changes):
+    """One tool that is told, as notify tells it."""
+    told = {"id": str(uuid.uuid4()), "url": "https://crm.valmont.example", "connector": "civicrm"}
+    told |= {"types": ["party.changed", "party.erased"], "active": True, "rests_until": None}
+    return told | {"created_at": datetime.now(UTC).isoformat()} | changes
+
+
+def delivery(of, **changes):
+    """One change on its way to the subscription `of`, as notify tells it."""
+    now = datetime.now(UTC).isoformat()
+    told = {"id": str(uuid.uuid4()), "subscription_id": of["id"], "party_id": PERSON["id"]}
+    told |= {"correlation_id": None, "cause": "donation.settled", "status": "delivered", "attempts": 1}
+    told |= {"answer_code": 200, "error": None, "created_at": now, "next_attempt_at": now}
+    return told | {"delivered_at": now, "covered_by": None} | changes
+
+
+def conflict(of, **changes):
+    """One field that somebody changed in the CRM `of`, as notify tells it."""
+    told = {"id": str(uuid.uuid4()), "subscription_id": of["id"], "party_id": PERSON["id"]}
+    told |= {
+        "entity": "contact",
+        "record": "contact",
+        "field": "first_name",
+        "ours": "Claire",
+        "theirs": "Clarisse",
+    }
+    told |= {"found_at": (datetime.now(UTC) - timedelta(hours=3)).isoformat()}
+    return told | {"decision": None, "decided_at": None, "decided_by": None} | changes
+
+
 def imported(**changes):
     """One import as the directory tells it, with a refused row."""
     told = {"id": str(uuid.uuid4()), "status": "checked", "filename": "scolarite.csv", "encoding": "utf-8"}
