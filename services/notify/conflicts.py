@@ -21,6 +21,7 @@ from shared import audit
 from shared.auth import caller
 from shared.clock import now
 from shared.db import lock, uuid7
+from shared.errors import Conflict
 from shared.http import Blueprint
 from shared.pages import PageQuery, page, paged
 
@@ -57,6 +58,10 @@ class ConflictShown(Schema):
     decision = fields.String(allow_none=True, validate=validate.OneOf([OURS, THEIRS, GONE]))
     decided_at = fields.AwareDateTime(allow_none=True)
     decided_by = fields.UUID(allow_none=True)
+
+
+class ConflictAgain(Conflict):
+    """The same field was changed there once more: that conflict is the one to decide."""
 
 
 class DecisionWish(Schema):
@@ -174,8 +179,11 @@ def decide(session: Session, conflict_id: UUID, *, keep: str, by: UUID | None, a
 def undo(session: Session, conflict_id: UUID) -> CrmConflict:
     """Open again, as if nobody had left theirs."""
     conflict = lock(session, CrmConflict, conflict_id)
-    conflict.undo()
     party, place = _party(conflict), (conflict.record, conflict.field)
+    anew = select(CrmConflict.id).filter_by(**party, record=place[0], field=place[1], decided_at=None)
+    if session.execute(anew).first():
+        raise ConflictAgain
+    conflict.undo()
     memories.disown(session, **party, place=place, mark=conflict.their_mark)
     memories.unkeep(session, **party, place=place, mark=conflict.our_mark)
     return conflict

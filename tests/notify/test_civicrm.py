@@ -337,6 +337,16 @@ def test_a_decision_for_theirs_may_be_undone(demo, crm, conflict):
     assert [each.decided_at for each in _conflicts()] == [None]
 
 
+def test_a_decision_is_not_undone_once_the_field_is_in_conflict_anew(demo, crm, conflict):
+    _decide(conflict, "theirs")
+    _push_again(demo, conflict, given_name="Clara")
+    crm.change(conflict.party_id, first_name="Clarice")
+    _push_again(demo, conflict, given_name="Clara")
+
+    with Transaction() as session, pytest.raises(conflicts.ConflictAgain):
+        conflicts.undo(session, conflict.id)
+
+
 def test_a_conflict_tells_its_values_to_those_alone_who_may_read_whom_it_is_about(demo, conflict):
     app = create_app(demo)
     tokens.trust(app)
