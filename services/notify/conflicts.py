@@ -41,7 +41,7 @@ class ConflictShown(Schema):
     id = fields.UUID()
     subscription_id = fields.UUID()
     party_id = fields.UUID()
-    record = fields.String(metadata={"description": "`contact`, or the donation's id"})
+    record = fields.String(metadata={"description": "`contact`, or the id of the donation or registration"})
     field = fields.String(metadata={"description": "as CiviCRM names it"})
     ours = fields.String()
     theirs = fields.String()
