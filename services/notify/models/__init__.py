@@ -3,6 +3,7 @@
 from services.notify.models.base import Base, Transaction, database
 from services.notify.models.crm_change import CrmChange
 from services.notify.models.crm_conflict import GONE, OURS, THEIRS, CrmConflict
+from services.notify.models.crm_event import CrmEvent
 from services.notify.models.crm_memory import CrmMemory
 from services.notify.models.delivery import Delivery
 from services.notify.models.email import MAILBOX, REFUSING, SERVER, UNREACHED, Email, EmailCannotBeResent
@@ -29,6 +30,7 @@ __all__ = [
     "Base",
     "CrmChange",
     "CrmConflict",
+    "CrmEvent",
     "CrmMemory",
     "Delivery",
     "Email",
