@@ -85,7 +85,7 @@ def erase(api: Api, party_id: str) -> None:
     if found is None:
         return
     contact_id = found["id"]
-    if _is_named(found):
+    if is_named(found):
         mine = [["contact_id", "=", contact_id], ["contact_id.external_identifier", "=", party_id]]
         for entity in TRACES:
             api.call(entity, "delete", where=mine)
@@ -102,7 +102,8 @@ def erase(api: Api, party_id: str) -> None:
         api.call("Contact", "delete", where=where, useTrash=False)
 
 
-def _is_named(found: Row) -> bool:
+def is_named(found: Row) -> bool:
+    """Whether anything of a name is left."""
     return any(
         records.folded(name, found.get(name)) != records.folded(name, value)
         for name, value in records.NAMELESS.items()

@@ -130,17 +130,27 @@ def compare(record: str, ours: Values, theirs: Mapping[str, Any], memory: Memory
     A value of ours that staff have decided not to write is neither, until ours changes.
     """
     writes, clashes = {}, []
-    for name, value in ours.items():
-        there = folded(name, theirs.get(name))
-        if there == folded(name, value) or (value == "Registered" and there in CAME_OR_NOT):
-            continue
-        if mark(key, name, value) in _marks(memory.kept, record, name):
-            continue
+    for name in differing(record, ours, theirs, memory.kept, key):
+        value, there = ours[name], folded(name, theirs.get(name))
         if name in OURS_ALONE or mark(key, name, there) in _marks(memory.written, record, name):
             writes[name] = value
         else:
             clashes.append(Clash(record, name, value, there))
     return Comparison(writes, tuple(clashes))
+
+
+def differing(
+    record: str, ours: Mapping[str, Any], theirs: Mapping[str, Any], kept: Marks, key: str
+) -> list[str]:
+    """The fields that are not the same, but for values of ours that staff decided not to write."""
+    found = []
+    for name, value in ours.items():
+        there = folded(name, theirs.get(name))
+        if there == folded(name, value) or (value == "Registered" and there in CAME_OR_NOT):
+            continue
+        if mark(key, name, value) not in _marks(kept, record, name):
+            found.append(name)
+    return found
 
 
 def _marks(marks: Marks, record: str, name: str) -> list[str]:
