@@ -4,6 +4,7 @@ Nothing is written over there: a repair tells the CRM of the parties once more, 
 """
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from marshmallow import Schema, fields, validate
@@ -11,7 +12,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.notify import changes
+from services.notify import changes, conflicts
 from services.notify.models import (
     CIVICRM,
     CrmChange,
@@ -32,7 +33,6 @@ from shared.pages import PageQuery, page, paged
 
 routes = Blueprint("comparisons", __name__, url_prefix="/api/v1/notify/crm-comparisons")
 RIGHT = "integrations.manage"
-READER = "people.read"
 REPAIR = "crm.repair"
 REPAIR_PART = 20
 
@@ -151,9 +151,15 @@ def index_differences(query, comparison_id):
         if session.get(CrmComparison, comparison_id) is None:
             raise NotFound
         shown = page(session, found, after=query["after"], limit=query["limit"], keys=[CrmDifference.id])
-        hidden = () if READER in caller().rights else ("ours", "theirs")
-        names = [name for name in DifferenceShown._declared_fields if name not in hidden]
-        return shown | {"items": [{name: getattr(each, name) for name in names} for each in shown["items"]]}
+        return shown | {"items": [_readable(each) for each in shown["items"]]}
+
+
+def _readable(difference: CrmDifference) -> dict[str, Any]:
+    """Without its values for who may not read what they are about."""
+    hidden = () if caller().has(conflicts.READING[difference.entity]) else ("ours", "theirs")
+    return {
+        name: getattr(difference, name) for name in DifferenceShown._declared_fields if name not in hidden
+    }
 
 
 @routes.post("/<uuid:comparison_id>/repairs", allow=RIGHT)
