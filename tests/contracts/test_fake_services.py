@@ -95,6 +95,11 @@ ASKED = [
     ("POST", "/notify/subscriptions/{crm}/preparations", None),
     ("GET", "/notify/deliveries", None),
     ("GET", "/notify/conflicts", None),
+    ("POST", "/notify/crm-comparisons", {"subscription_id": "crm"}),
+    ("GET", "/notify/crm-comparisons", None),
+    ("GET", "/notify/crm-comparisons/{comparison}", None),
+    ("GET", "/notify/crm-comparisons/{comparison}/differences", None),
+    ("POST", "/notify/crm-comparisons/{comparison}/repairs", None),
     ("POST", "/notify/conflicts/{conflict}/decisions", {"keep": "theirs"}),
     ("DELETE", "/notify/conflicts/{left}/decisions", None),
     ("GET", "/directory/imports", None),
@@ -124,6 +129,7 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
     world.deliveries = [samples.delivery(crm)]
     left = {"decision": "theirs", "decided_at": crm["created_at"], "decided_by": PERSON["id"]}
     world.conflicts = [samples.conflict(crm), samples.conflict(crm, field="last_name", **left)]
+    world.comparisons, world.differences = [samples.comparison(crm)], samples.differences()
     world.events = [samples.event()]
     world.directory_of(PERSON)
     server = fake_services.start(world)
@@ -132,7 +138,7 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
         known = {"campaign": campaign()["id"], "donation": world.records[0]["id"], "person": PERSON["id"]}
         known |= {"email": world.people[PERSON["id"]]["emails"][0]["id"], "account": world.accounts[0]["id"]}
         known |= {"mail": world.emails[0]["id"], "import": world.imports[0]["id"]}
-        known |= {"crm": world.subscriptions[0]["id"]}
+        known |= {"crm": world.subscriptions[0]["id"], "comparison": world.comparisons[0]["id"]}
         known |= {"conflict": world.conflicts[0]["id"], "left": world.conflicts[1]["id"]}
         wish = {"campaign_id": known["campaign"], "amount_minor": 5000, "currency": "EUR", **GUEST}
         seats = {**GUEST, "event_id": world.events[0]["id"], "companions": []}

@@ -42,6 +42,7 @@ class World:
         self.emails = []
         self.imports = []
         self.subscriptions, self.deliveries, self.conflicts = [], [], []
+        self.comparisons, self.differences = [], []
 
     def directory_of(self, person):
         """The directory holds this one person, who has an account and confirmed their address."""

@@ -36,6 +36,8 @@ def test_a_crm_is_connected_by_its_address_and_key(world, office):
         ("crm_key_refused", "crm_key"),
         ("crm_financial_type_missing", "crm_url"),
         ("crm_status_missing", "crm_url"),
+        ("crm_event_type_missing", "crm_url"),
+        ("crm_custom_field_missing", "crm_url"),
         ("address_needs_tls", "crm_url"),
         ("address_refused", "crm_url"),
     ],

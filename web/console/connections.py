@@ -55,7 +55,10 @@ def connect_crm():
             raise
         form.refuse(*_crm_refusal(problem))
         return _list(crm=form), problem.status
-    said = _("Connected: the CRM takes the key and has what is needed. It hears of each change from now on.")
+    said = _(
+        "Connected: the CRM takes the key and has what is needed. It hears of each change from now on; to "
+        "bring what is there already, compare under CRM, then repair."
+    )
     return then(said, "console.connections.show", subscription_id=made["id"])
 
 
@@ -127,6 +130,10 @@ def _causes() -> dict[str, str]:
         "donation.refunded": _("A gift was given back"),
         "donation.failed": _("A gift was not completed"),
         "donor.attached": _("A guest’s gifts joined their record"),
+        "registration.confirmed": _("A registration was confirmed"),
+        "registration.rescheduled": _("An event changed its time or place"),
+        "registration.cancelled": _("A registration was cancelled"),
+        "crm.repair": _("A comparison was repaired"),
         "crm.conflict_decided": _("A difference with the CRM was decided here"),
     }
 
@@ -156,8 +163,9 @@ def _crm_refusal(problem: Problem) -> tuple[str, str]:
         "crm_key_refused": (
             "crm_key",
             _(
-                "The CRM does not take this key, or its user may not see contacts and contributions. Give the "
-                "user of this key the permissions of the guide, or make a new key, and try again."
+                "The CRM does not take this key, or its user may not see contacts, contributions and "
+                "events. Give the user of this key the permissions of the guide, or make a new key, and "
+                "try again."
             ),
         ),
         "crm_financial_type_missing": (
@@ -172,6 +180,13 @@ def _crm_refusal(problem: Problem) -> tuple[str, str]:
             _(
                 "This CRM lacks the contribution status Completed or Refunded. Switch it on there, in the "
                 "option group of contribution statuses, and try again."
+            ),
+        ),
+        "crm_event_type_missing": (
+            "crm_url",
+            _(
+                "This CRM has no event type named Meeting. Add it there, under CiviEvent, Event Types, and "
+                "try again."
             ),
         ),
         "crm_custom_field_missing": (
