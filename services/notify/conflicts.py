@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,8 @@ from shared.clock import now
 from shared.db import lock, uuid7
 from shared.errors import Conflict
 from shared.http import Blueprint
+from shared.messages import CrmConflictFound
+from shared.outbox import publish
 from shared.pages import PageQuery, page, paged
 
 routes = Blueprint("conflicts", __name__, url_prefix="/api/v1/notify/conflicts")
@@ -126,7 +128,7 @@ FIND = FIND.on_conflict_do_update(
     index_elements=["subscription_id", "party_id", "record", "field"],
     index_where=CrmConflict.decided_at.is_(None),
     set_={name: FIND.excluded[name] for name in ("ours", "theirs", "our_mark", "their_mark")},
-)
+).returning(CrmConflict.id, literal_column("old.id is null").label("is_new"))
 
 
 def found(
@@ -138,13 +140,16 @@ def found(
     key: str,
     at: datetime,
 ) -> None:
-    """Keep what clashes now; what was open and clashes no more is gone."""
+    """Keep what clashes now, and tell of what is new; what was open and clashes no more is gone."""
     values = {
         "subscription_id": subscription_id,
         "party_id": party_id,
     }
     for clash in clashes:
-        session.execute(FIND, values | _of(clash, key) | {"id": uuid7(), "found_at": at})
+        told = session.execute(FIND, values | _of(clash, key) | {"id": uuid7(), "found_at": at}).one()
+        if told.is_new:
+            place = {"record": clash.record, "field": clash.field}
+            publish(session, CrmConflictFound(conflict_id=told.id, found_at=at, **values, **place), at=at)
     known = select(CrmConflict).filter_by(**values, decided_at=None).with_for_update()
     still = {(clash.record, clash.field) for clash in clashes}
     for conflict in session.execute(known).scalars():

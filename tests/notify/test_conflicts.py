@@ -1,8 +1,10 @@
 """What another hand changed in a CiviCRM, and what staff decide of it."""
 
+import json
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from services.notify import conflicts, gifts
 from services.notify.app import create_app
@@ -25,6 +27,24 @@ def test_a_name_that_was_changed_there_by_hand_is_a_conflict_and_stays(demo, crm
     [conflict] = conflicts_found()
     assert (conflict.field, conflict.ours, conflict.theirs) == ("first_name", "Claire", "Clarisse")
     assert crm.contact(message.party_id)["first_name"] == "Clarisse" and len(crm.contributions()) == 2
+
+
+def test_a_conflict_is_told_once_by_ids_and_the_fields_name_alone(demo, crm):
+    message = facts.settled()
+    settle(demo, message)
+    push()
+    crm.change(message.party_id, first_name="Clarisse")
+    for _ in range(2):
+        settle(demo, facts.settled(again(message)))
+        push()
+
+    with Transaction() as session:
+        [told] = session.execute(text("select topic, type, payload, contact from outbox")).all()
+    [conflict] = conflicts_found()
+    said = json.loads(told.payload)
+    assert (told.topic, told.type, told.contact) == ("amicale.notify", "crm.conflict_found", None)
+    assert (said["conflict_id"], said["field"]) == (str(conflict.id), "first_name")
+    assert "Clarisse" not in str(said) and "Claire" not in str(said)
 
 
 @pytest.fixture
