@@ -110,7 +110,7 @@ def kinds() -> dict[str, Any]:
         "extra": (
             _("Only there"),
             lambda n: ngettext("%(n)s only there", "%(n)s only there", n, n=number(n)),
-            _("It bears a number of ours that ours does not know any more."),
+            _("It bears a number of ours that is unknown here, or somebody’s who was erased or merged."),
         ),
         "doubled": (
             _("Twice there"),
