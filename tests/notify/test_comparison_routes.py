@@ -31,7 +31,7 @@ def _ask(client, crm, staff):
 
 
 def _finish():
-    while schedule.compare_next() or schedule.repair_next():
+    while schedule.go_on_comparing(now()):
         pass
 
 
