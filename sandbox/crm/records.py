@@ -25,6 +25,9 @@ CREATE INDEX IF NOT EXISTS crm_emails
 CREATE INDEX IF NOT EXISTS crm_registrations
     ON crm_records (json_extract(body, '$."Amicale_registration.registration_id"') COLLATE NOCASE)
     WHERE entity = 'Participant';
+CREATE INDEX IF NOT EXISTS crm_event_ids
+    ON crm_records (json_extract(body, '$."Amicale_event.event_id"') COLLATE NOCASE)
+    WHERE entity = 'Event';
 CREATE TABLE IF NOT EXISTS crm_numbers (name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;
 """
 
@@ -34,6 +37,8 @@ Record = dict[str, Any]
 def seed(db: sqlite3.Connection) -> None:
     """What a fresh CiviCRM has: its types and options."""
     rows = [("OptionValue", each) for each in schema.option_values()]
+    rows += [("CustomGroup", each) for each in schema.custom_groups()]
+    rows += [("CustomField", each) for each in schema.custom_fields()]
     for entity, names in schema.LOOKUPS.items():
         rows += [(entity, {"id": id, "name": name, "is_active": 1}) for id, name in names.items()]
     db.executemany(

@@ -127,6 +127,16 @@ ENTITIES = {
     "FinancialType": Entity(fields={"id": INTEGER, "name": STRING, "is_active": BOOLEAN}),
     "LocationType": Entity(fields={"id": INTEGER, "name": STRING, "is_active": BOOLEAN}),
     "ParticipantStatusType": Entity(fields={"id": INTEGER, "name": STRING, "is_active": BOOLEAN}),
+    "CustomGroup": Entity(
+        fields={"id": INTEGER, "name": STRING, "title": STRING, "extends": STRING, "is_active": BOOLEAN}
+    ),
+    "CustomField": Entity(
+        fields={
+            "id": INTEGER, "custom_group_id": INTEGER, "name": STRING, "label": STRING, "data_type": STRING,
+            "is_active": BOOLEAN,
+        },
+        links={"custom_group_id": "CustomGroup"},
+    ),
     "OptionValue": Entity(
         fields={
             "id": INTEGER, "option_group_id": INTEGER, "name": STRING, "value": STRING, "is_active": BOOLEAN,
@@ -141,7 +151,7 @@ LOOKUPS = {
     "ParticipantStatusType": PARTICIPANT_STATUSES,
 }
 """Entities that are there from the first, and that this API key may only read."""
-READ_ONLY = frozenset({*LOOKUPS, "OptionValue"})
+READ_ONLY = frozenset({*LOOKUPS, "OptionValue", "CustomGroup", "CustomField"})
 
 
 def option_values() -> list[dict[str, Any]]:
@@ -152,3 +162,26 @@ def option_values() -> list[dict[str, Any]]:
         {"id": n, "option_group_id": group, "name": name, "value": str(id), "is_active": 1}
         for n, (group, id, name) in enumerate(told, 1)
     ]
+
+
+def custom_groups() -> list[dict[str, Any]]:
+    """The groups of custom fields: each extends one entity."""
+    return [
+        {"id": n, "name": name, "title": name.replace("_", " "), "extends": entity, "is_active": 1}
+        for n, (name, entity) in enumerate(_groups().items(), 1)
+    ]
+
+
+def custom_fields() -> list[dict[str, Any]]:
+    """Every custom field, in its group."""
+    groups = {name: n for n, name in enumerate(_groups(), 1)}
+    told = [each.partition(".") for known in ENTITIES.values() for each in known.custom]
+    return [
+        {"id": n, "custom_group_id": groups[group], "name": name, "label": name, "data_type": "String",
+         "is_active": 1}
+        for n, (group, _, name) in enumerate(told, 1)
+    ]  # fmt: skip
+
+
+def _groups() -> dict[str, str]:
+    return {each.partition(".")[0]: entity for entity, known in ENTITIES.items() for each in known.custom}

@@ -2,10 +2,11 @@
 
 Owns: emails (queue, bodies, outcomes), the replica of people it writes to, guests, the story of each
 party (timeline, gifts and registrations as told), subscriptions of partners and the deliveries made to them.
-Says: nothing.
+Says: `crm.conflict_found` on `amicale.notify`.
 Hears: `person.card`, `donation.settled`, `donation.failed`, `donation.refunded`, `donor.attached`,
 `registration.confirmed`, `registration.rescheduled`, `registration.cancelled`, `registrant.attached`,
 `sign_in.link_issued`, `account.opened`.
-Doors: `/api/v1/notify/` (emails, subscriptions, deliveries, timelines), the consumers above, and by the
-clock: the senders of emails, the pushers of deliveries, the clearing of secrets; and the command demo.
+Doors: `/api/v1/notify/` (emails, subscriptions, deliveries, conflicts, comparisons, timelines), the consumers
+above, and by the clock: the senders of emails, the pushers of deliveries, the comparisons with CRMs, the
+clearing of secrets; and the command demo.
 """

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from services.notify import (
+    comparisons,
     conflicts,
     deliveries,
     emails,
@@ -23,7 +24,7 @@ def create_app(settings: NotifySettings | None = None) -> Flask:
     """notify over HTTP."""
     told = use(settings) if settings else load()
     database.connect(told.database_url, pool_size=told.database_pool_size)
-    nouns = (emails, resends, subscriptions, deliveries, conflicts, timelines)
+    nouns = (emails, resends, subscriptions, deliveries, conflicts, comparisons, timelines)
     return create_service(
         "notify",
         told,

@@ -24,7 +24,8 @@ queued as (
     cast(:at as timestamptz), cast(:at as timestamptz)
   from change c cross join subscriptions s
   where s.deleted_at is null and s.created_at <= :occurred_at
-    and s.types && cast(:types as text[]))
+    and s.types && cast(:types as text[])
+    and (cast(:only as uuid) is null or s.id = cast(:only as uuid)))
 select position from change
 """)
 """The lock is held while a position is taken: for each party, positions are in the order of commits. A
@@ -40,11 +41,12 @@ def record(
     occurred_at: datetime,
     at: datetime,
     correlation_id: UUID | None = None,
+    only: UUID | None = None,
 ) -> int | None:
     """Note that a party changed and queue a delivery to each subscription; None when it was noted before.
 
     A subscription hears of what happened since it was made: older facts are in the state it gets then. An
-    erasure goes to all, whatever they chose to hear.
+    erasure goes to all, whatever they chose to hear. With `only`, that subscription alone hears of it.
     """
     values = {
         "party_id": party_id,
@@ -53,6 +55,7 @@ def record(
         "occurred_at": occurred_at,
         "at": at,
         "correlation_id": correlation_id,
+        "only": only,
         "types": [CHANGED, ERASED] if cause == PERSON_ERASED else [CHANGED],
     }
     position: int | None = session.execute(RECORD, values).scalar_one_or_none()

@@ -1,7 +1,7 @@
 """Deliveries: each change on its way to each subscription, in order for each party."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -9,10 +9,10 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from services.notify import changes, conflicts, memories, parties
-from services.notify.connectors import BY_KIND, Arrived, Missed, Target
+from services.notify import changes, conflicts, crm_events, memories, parties
+from services.notify.connectors import BY_KIND, Arrived, Memory, Missed, Target
 from services.notify.models import CIVICRM, CrmChange, Delivery, Subscription, Transaction
-from services.notify.models.delivery import DeliveryNotFailed
+from services.notify.models.delivery import CLAIM, DeliveryNotFailed
 from services.notify.settings import NotifySettings
 from shared.clock import now
 from shared.db import lock
@@ -21,6 +21,7 @@ from shared.messages import reveal
 from shared.pages import PageQuery, page, paged
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+HELD_S = 1
 PUT_ASIDE = "crm.put_aside"
 WAITING = ("queued", "sending")
 STATUSES = (*WAITING, "delivered", "covered", "failed")
@@ -128,14 +129,18 @@ def claim(session: Session, *, at: datetime, settings: NotifySettings) -> Parcel
         return None
     delivery = session.get_one(Delivery, due)
     subscription = session.get_one(Subscription, delivery.subscription_id)
-    if delivery.body is None or subscription.connector == CIVICRM:
-        gifts_max = None if subscription.connector == CIVICRM else parties.GIFTS_MAX
-        state = parties.state(session, delivery.party_id, gifts_max=gifts_max)
-        delivery.body = state | {"as_of": at.isoformat()}
-    delivery.claim(at=at)
     to = target(subscription, settings)
     if subscription.connector == CIVICRM:
-        to = _remembering(session, to, delivery)
+        delivery.body = state_for_crm(session, delivery.party_id) | {"as_of": at.isoformat()}
+        known = _holding(session, to, delivery, at=at)
+        if known is None:
+            delivery.next_attempt_at = at + timedelta(seconds=HELD_S)
+            session.flush()
+            return claim(session, at=at, settings=settings)
+        to = _remembering(session, to, delivery, known)
+    elif delivery.body is None:
+        delivery.body = parties.state(session, delivery.party_id) | {"as_of": at.isoformat()}
+    delivery.claim(at=at)
     return Parcel(
         id=delivery.id,
         subscription_id=subscription.id,
@@ -148,7 +153,28 @@ def claim(session: Session, *, at: datetime, settings: NotifySettings) -> Parcel
     )
 
 
-def _remembering(session: Session, to: Target, delivery: Delivery) -> Target:
+def state_for_crm(session: Session, party_id: UUID) -> dict[str, Any]:
+    """All of a party, and the events that they registered for."""
+    state = parties.state(session, party_id, gifts_max=None)
+    event_ids = {each["event_id"] for each in state.get("registrations", ())}
+    return state | {"events": parties.occasions(session, event_ids) if event_ids else {}}
+
+
+def _holding(session: Session, to: Target, delivery: Delivery, *, at: datetime) -> crm_events.Marks | None:
+    """What is known of the party's events; None while another delivery may make one of them."""
+    assert delivery.body is not None
+    return crm_events.hold(
+        session,
+        subscription_id=delivery.subscription_id,
+        delivery_id=delivery.id,
+        state=delivery.body,
+        key=to.mark_key,
+        at=at,
+        until=at + CLAIM,
+    )
+
+
+def _remembering(session: Session, to: Target, delivery: Delivery, known: crm_events.Marks) -> Target:
     """A CRM is compared with what we last wrote there: what differs is another hand's."""
     assert delivery.body is not None
     memory = memories.prepare(
@@ -158,7 +184,7 @@ def _remembering(session: Session, to: Target, delivery: Delivery) -> Target:
         state=delivery.body,
         key=to.mark_key,
     )
-    return replace(to, memory=memory)
+    return replace(to, memory=Memory({**memory.written, **known}, memory.kept))
 
 
 def target(subscription: Subscription, settings: NotifySettings) -> Target:
@@ -184,6 +210,11 @@ def conclude(session: Session, parcel: Parcel, answer: Arrived | Missed, *, at: 
     if delivery.status != "sending" or delivery.attempts != parcel.attempt:
         return None
     subscription = lock(session, Subscription, delivery.subscription_id)
+    if parcel.connector == CIVICRM:
+        made_at = at if isinstance(answer, Arrived) else None
+        crm_events.release(
+            session, delivery_id=parcel.id, subscription_id=parcel.subscription_id, made_at=made_at
+        )
     if isinstance(answer, Missed):
         subscription.missed(at=at)
         delivery.missed(code=answer.code, error=answer.error, retry_after_s=answer.retry_after_s, at=at)

@@ -4,12 +4,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from services.notify.models import CrmChange, Gift, Guest, Recipient, Registration
 
 GIFTS_MAX = 100
-"""So many of the newest are named one by one, unless more are asked for; the sums count them all."""
+"""So many of the newest are named one by one, registrations too, unless more are asked for; the sums count
+them all."""
 
 ROOT = """
 with recursive
@@ -70,7 +72,7 @@ def state(session: Session, party_id: UUID, *, gifts_max: int | None = GIFTS_MAX
         return _base(party_id, sequence) | {"merged_into": str(stands_for)}
     who = _person(person) if person is not None else _guest(session.get(Guest, party_id))
     known_as = ids(session, party_id)
-    registrations = {"registrations": _registrations(session, known_as)}
+    registrations = {"registrations": _registrations(session, known_as, gifts_max)}
     return _base(party_id, sequence) | who | _giving(session, known_as, gifts_max) | registrations
 
 
@@ -141,13 +143,13 @@ def _gift(gift: Gift) -> dict[str, Any]:
     }
 
 
-def _registrations(session: Session, party_ids: list[UUID]) -> list[dict[str, Any]]:
-    """The latest hundred, by when the event takes place."""
+def _registrations(session: Session, party_ids: list[UUID], most: int | None) -> list[dict[str, Any]]:
+    """The latest, by when the event takes place."""
     found = (
         select(Registration)
         .where(Registration.party_id.in_(party_ids), Registration.confirmed_at.is_not(None))
         .order_by(Registration.starts_at.desc(), Registration.registration_id)
-        .limit(100)
+        .limit(most)
     )
     return [_registration(each) for each in session.execute(found).scalars()]
 
@@ -166,4 +168,23 @@ def _registration(registration: Registration) -> dict[str, Any]:
         "status": registration.status,
         "confirmed_at": registration.confirmed_at.isoformat(),
         "cancelled_at": registration.cancelled_at.isoformat() if registration.cancelled_at else None,
+    }
+
+
+def occasions(session: Session, event_ids: set[str]) -> dict[str, dict[str, Any]]:
+    """What and when these events are by the latest that anybody was told."""
+    found = (
+        select(Registration)
+        .where(Registration.event_id.in_([UUID(each) for each in event_ids]))
+        .ext(distinct_on(Registration.event_id))
+        .order_by(Registration.event_id, Registration.revision.desc(), Registration.registration_id)
+    )
+    return {
+        str(each.event_id): {
+            "title": each.event_title,
+            "starts_at": each.starts_at.isoformat(),
+            "ends_at": each.ends_at.isoformat(),
+            "time_zone": each.time_zone,
+        }
+        for each in session.execute(found).scalars()
     }

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from services.notify.models import Delivery, Email, Subscription
+from services.notify.models import CIVICRM, Delivery, Email, Subscription
 from shared.paths import Step
 from shared.system import May
 
@@ -84,16 +84,16 @@ def _of_email(email: Email, detail: str | dict[str, str]) -> list[Step]:
 def _deliveries(session: Session, correlation_id: UUID) -> list[Step]:
     by = aliased(Delivery)
     found = session.execute(
-        select(Delivery, by, Subscription.url)
+        select(Delivery, by, Subscription)
         .outerjoin(by, by.id == Delivery.covered_by)
         .join(Subscription, Subscription.id == Delivery.subscription_id)
         .where(Delivery.correlation_id == correlation_id)
         .order_by(Delivery.position)
     )
-    return [_of_delivery(delivery, carrier or delivery, url) for delivery, carrier, url in found]
+    return [_of_delivery(delivery, carrier or delivery, to) for delivery, carrier, to in found]
 
 
-def _of_delivery(delivery: Delivery, carrier: Delivery, url: str) -> Step:
+def _of_delivery(delivery: Delivery, carrier: Delivery, to: Subscription) -> Step:
     technical = {
         "delivery_id": str(carrier.id),
         "position": delivery.position,
@@ -102,19 +102,26 @@ def _of_delivery(delivery: Delivery, carrier: Delivery, url: str) -> Step:
         "error": carrier.error,
         "covered": delivery.status == "covered",
     }
-    host = urlsplit(url).netloc
+    host, words = urlsplit(to.url).netloc, _CRM if to.connector == CIVICRM else _PARTNER
     if carrier.delivered_at is not None:
-        return _step(carrier.delivered_at, "crm_delivered", _DELIVERED, host, technical)
+        return _step(carrier.delivered_at, "crm_delivered", words["delivered"], host, technical)
     if carrier.status == "failed":
-        return _step(carrier.given_up_at, "crm_failed", _GIVEN_UP, host, technical, state="bad")
-    return _step(delivery.created_at, "crm_queued", _WAITING, host, technical, state="warn")
+        return _step(carrier.given_up_at, "crm_failed", words["given_up"], host, technical, state="bad")
+    return _step(delivery.created_at, "crm_queued", words["waiting"], host, technical, state="warn")
 
 
 _QUEUED = {"fr": "Courriel prêt à partir", "en": "Email queued"}
 _SENT = {"fr": "Courriel envoyé", "en": "Email sent"}
-_DELIVERED = {"fr": "Partenaire informé", "en": "Partner told"}
-_WAITING = {"fr": "Partenaire pas encore informé", "en": "Partner not told yet"}
-_GIVEN_UP = {"fr": "Partenaire non informé, essais abandonnés", "en": "Partner not told, given up"}
+_PARTNER = {
+    "delivered": {"fr": "Partenaire informé", "en": "Partner told"},
+    "waiting": {"fr": "Partenaire pas encore informé", "en": "Partner not told yet"},
+    "given_up": {"fr": "Partenaire non informé, essais abandonnés", "en": "Partner not told, given up"},
+}
+_CRM = {
+    "delivered": {"fr": "CRM à jour", "en": "CRM up to date"},
+    "waiting": {"fr": "CRM pas encore à jour", "en": "CRM not up to date yet"},
+    "given_up": {"fr": "CRM non mis à jour, essais abandonnés", "en": "CRM not updated, given up"},
+}
 
 
 def _step(

@@ -8,7 +8,16 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 
 from services.notify import changes, parties
-from services.notify.models import CrmConflict, Delivery, Email, Gift, Guest, Registration, TimelineEntry
+from services.notify.models import (
+    CrmConflict,
+    CrmDifference,
+    Delivery,
+    Email,
+    Gift,
+    Guest,
+    Registration,
+    TimelineEntry,
+)
 from shared.messages import PersonCard
 
 EMPTY: dict[str, Any] = {
@@ -101,6 +110,7 @@ def _forget(session: Session, person_id: UUID) -> None:
     )
     session.execute(update(Delivery).where(Delivery.party_id.in_(gone)).values(body=None))
     session.execute(delete(CrmConflict).where(CrmConflict.party_id.in_(gone)))
+    session.execute(delete(CrmDifference).where(CrmDifference.party_id.in_(gone)))
     session.execute(delete(TimelineEntry).where(TimelineEntry.party_id.in_(gone)))
     session.execute(delete(Gift).where(Gift.party_id.in_(gone)))
     session.execute(delete(Registration).where(Registration.party_id.in_(gone)))

@@ -11,15 +11,16 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 
-from services.notify import deliveries, sendings
+from services.notify import comparison_parts, comparisons, deliveries, sendings
 from services.notify.mailer import Mailer
-from services.notify.models import Email, Transaction
+from services.notify.models import CrmComparison, Email, Transaction
 from services.notify.settings import current
 from shared.clock import now
 from shared.jobs import every
 from shared.telemetry import log, traced
 
 IDLE_S, HELP_S = 0.5, 1.0
+NIGHTLY_S = 24 * 3600
 Clock = Callable[[], datetime]
 
 
@@ -58,6 +59,19 @@ def forget_secrets(at: datetime) -> int:
     """Drop the secrets of emails whose time has passed."""
     with Transaction() as session:
         return sendings.forget_secrets(session, at=at)
+
+
+@every(NIGHTLY_S)
+def compare_crms(at: datetime) -> None:
+    """Begin to compare all that we know with each CRM."""
+    with Transaction() as session:
+        comparisons.start_all(session, at=at)
+
+
+@every(2)
+def go_on_comparing(at: datetime) -> int:
+    """The next part of a repair, or of a comparison: its end forgets what was to be repaired before."""
+    return repair_next() or compare_next()
 
 
 def send_next(by: Mailer, *, clock: Clock = now) -> int:
@@ -105,6 +119,37 @@ def push_next(*, clock: Clock = now) -> int:
         answer=answer.code if isinstance(answer, deliveries.Arrived) else answer.error,
     )
     return 1
+
+
+def compare_next(*, clock: Clock = now) -> int:
+    """Compare the next part with a CRM if one is due; how many were tried."""
+    with Transaction() as session:
+        part = comparison_parts.claim(session, at=clock(), settings=current())
+    if part is None:
+        return 0
+    found = comparison_parts.read(part)
+    with Transaction() as session:
+        comparison = comparison_parts.conclude(session, part, found, at=clock())
+        if comparison is not None and comparison.step is None:
+            _tell(comparison)
+    return 1
+
+
+def _tell(comparison: CrmComparison) -> None:
+    kinds = ("missing", "extra", "differing", "doubled")
+    log.info(
+        "comparison ended",
+        comparison_id=str(comparison.id),
+        error=comparison.error,
+        parties=comparison.parties_count,
+        **{kind: getattr(comparison, f"{kind}_count") for kind in kinds},
+    )
+
+
+def repair_next(*, clock: Clock = now) -> int:
+    """Queue the next deliveries of a repair; how much was done."""
+    with Transaction() as session:
+        return comparisons.repair_some(session, at=clock())
 
 
 def _chain(sent: Email | deliveries.Parcel) -> dict[str, str]:

@@ -23,6 +23,7 @@ from shared.messages.giving import (
     DonationSettled,
     DonorAttached,
 )
+from shared.messages.notify import CrmConflictFound
 from shared.messages.people import PersonCard
 from shared.messages.secret import MASK, Secret, SecretUnreadable, reveal, seal
 
@@ -32,6 +33,7 @@ __all__ = [
     "CampaignGoalReached",
     "CampaignLaunched",
     "Contact",
+    "CrmConflictFound",
     "DonationFailed",
     "DonationRefunded",
     "DonationSettled",

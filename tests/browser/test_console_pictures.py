@@ -53,6 +53,7 @@ def places(stack, staff) -> dict[str, str]:
         **({"import": f"/console/imports/{done[0]['id']}"} if done else {}),
         "connections": "/console/connections/",
         "connection": f"/console/connections/{partner}",
+        "crm": "/console/crm/",
         "system": "/console/system/",
     }
 

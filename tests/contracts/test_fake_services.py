@@ -119,6 +119,19 @@ ASKED = [
     ("GET", "/notify/emails", None),
     ("GET", "/notify/emails/{mail}", None),
     ("POST", "/notify/emails/{mail}/resends", None),
+    ("GET", "/notify/subscriptions", None),
+    ("POST", "/notify/subscriptions", {"url": "https://tool.example"}),
+    ("GET", "/notify/subscriptions/{crm}", None),
+    ("POST", "/notify/subscriptions/{crm}/preparations", None),
+    ("GET", "/notify/deliveries", None),
+    ("GET", "/notify/conflicts", None),
+    ("POST", "/notify/crm-comparisons", {"subscription_id": "crm"}),
+    ("GET", "/notify/crm-comparisons", None),
+    ("GET", "/notify/crm-comparisons/{comparison}", None),
+    ("GET", "/notify/crm-comparisons/{comparison}/differences", None),
+    ("POST", "/notify/crm-comparisons/{comparison}/repairs", None),
+    ("POST", "/notify/conflicts/{conflict}/decisions", {"keep": "theirs"}),
+    ("DELETE", "/notify/conflicts/{left}/decisions", None),
     ("GET", "/directory/imports", None),
     ("POST", "/directory/imports", None),
     ("GET", "/directory/imports/{import}", None),
@@ -142,6 +155,11 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
     world.findings = [samples.finding(amount_minor=5_000)]
     world.emails = [samples.email()]
     world.imports = [samples.imported()]
+    world.subscriptions = [crm := samples.subscription()]
+    world.deliveries = [samples.delivery(crm)]
+    left = {"decision": "theirs", "decided_at": crm["created_at"], "decided_by": PERSON["id"]}
+    world.conflicts = [samples.conflict(crm), samples.conflict(crm, field="last_name", **left)]
+    world.comparisons, world.differences = [samples.comparison(crm)], samples.differences()
     world.events = [samples.event()]
     world.directory_of(PERSON)
     server = fake_services.start(world)
@@ -153,6 +171,8 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
         known = {"campaign": campaign()["id"], "donation": world.records[0]["id"], "person": PERSON["id"]}
         known |= {"email": world.people[PERSON["id"]]["emails"][0]["id"], "account": world.accounts[0]["id"]}
         known |= {"mail": world.emails[0]["id"], "import": world.imports[0]["id"]}
+        known |= {"crm": world.subscriptions[0]["id"], "comparison": world.comparisons[0]["id"]}
+        known |= {"conflict": world.conflicts[0]["id"], "left": world.conflicts[1]["id"]}
         wish = {"campaign_id": known["campaign"], "amount_minor": 5000, "currency": "EUR", **GUEST}
         seats = {**GUEST, "event_id": world.events[0]["id"], "companions": []}
         client.post("/events/registrations", json=seats, headers={"Idempotency-Key": "a seat"})

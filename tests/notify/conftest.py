@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from services.notify import gifts
+from services.notify.connectors.civicrm import api
 from services.notify.mailer import Mailer
 from services.notify.models import Transaction, database
 from services.notify.settings import NotifySettings, use
-from tests.support import facts
+from tests.support import crm_changes, facts
+from tests.support.civicrm import Crm, civicrm
 from tests.support.postgres import Server, ServiceDatabase, service_database
 from tests.support.smtp import Scripted
 
@@ -50,6 +52,28 @@ def line(smtp: Scripted, settings: NotifySettings) -> Iterator[Mailer]:
 def settings(notify_database: ServiceDatabase) -> NotifySettings:
     """Settings of a process of notify."""
     return told(notify_database.app_url)
+
+
+@pytest.fixture
+def demo(settings: NotifySettings) -> NotifySettings:
+    """Settings that let a CRM be on this machine."""
+    return use(told(settings.database_url, demo=True))
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crm]:
+    """The sandbox's CRM."""
+    with civicrm(tmp_path_factory.mktemp("crm")) as running:
+        yield running
+
+
+@pytest.fixture
+def crm(demo: NotifySettings, running: Crm, monkeypatch: pytest.MonkeyPatch) -> Crm:
+    """A CRM that is empty and told of everything from now on; its patience costs no time."""
+    monkeypatch.setattr(api, "sleep", lambda seconds: None)
+    running.empty()
+    running.subscription_id = crm_changes.connect(running, demo)
+    return running
 
 
 def told(database_url: str, **values: Any) -> NotifySettings:

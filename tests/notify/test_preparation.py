@@ -5,15 +5,7 @@ import pytest
 from services.notify.connectors import Target
 from services.notify.connectors.civicrm import preparation
 from services.notify.deliveries import LOOPBACK
-from tests.support.civicrm import civicrm
 from tests.support.provider import CRM_KEY
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory):
-    """The sandbox's CRM."""
-    with civicrm(tmp_path_factory.mktemp("crm")) as running:
-        yield running
 
 
 def test_a_crm_that_has_everything_is_taken(running):
@@ -35,6 +27,8 @@ def test_what_does_not_answer_as_a_crm_is_said(running, url):
     ("name", "value", "missing"),
     [
         ("FINANCIAL_TYPE", "Nope", preparation.CrmFinancialTypeMissing),
+        ("CUSTOM_FIELDS", {"Amicale_event.nope": "Event"}, preparation.CrmCustomFieldMissing),
+        ("CUSTOM_FIELDS", {"Amicale_event.event_id": "Contact"}, preparation.CrmCustomFieldMissing),
         ("STATUSES", ("Completed", "Nope"), preparation.CrmStatusMissing),
     ],
 )

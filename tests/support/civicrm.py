@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 
@@ -19,6 +20,7 @@ class Crm:
 
     def __init__(self, sandbox: Provider) -> None:
         self.sandbox, self.url = sandbox, sandbox.url
+        self.subscription_id: UUID | None = None
 
     def call(self, entity: str, action: str, **params: Any) -> list[Row]:
         """One call of its API."""
@@ -43,6 +45,14 @@ class Crm:
         """Every one, with its status by name."""
         return self.call("Contribution", "get", select=["*", "contribution_status_id:name"])
 
+    def events(self) -> list[Row]:
+        """Every one, with our id."""
+        return self.call("Event", "get", select=["*", "custom.*"])
+
+    def participants(self) -> list[Row]:
+        """Every one, with our id and its status by name."""
+        return self.call("Participant", "get", select=["*", "custom.*", "status_id:name"])
+
     def change(self, party_id: Any, **values: Any) -> None:
         """By hand, over there."""
         where = [["external_identifier", "=", str(party_id)], ANYWHERE]
@@ -51,7 +61,7 @@ class Crm:
     def empty(self) -> None:
         """As on the first day."""
         self.sandbox.behave()
-        for entity in ("Contribution", "Contact"):
+        for entity in ("Participant", "Event", "Contribution", "Contact"):
             where = [ANYWHERE] if entity == "Contact" else [["id", ">", 0]]
             options = {"useTrash": False} if entity == "Contact" else {}
             self.call(entity, "delete", where=where, **options)

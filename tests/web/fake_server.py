@@ -41,6 +41,8 @@ class World:
         self.findings = []
         self.emails = []
         self.imports = []
+        self.subscriptions, self.deliveries, self.conflicts = [], [], []
+        self.comparisons, self.differences = [], []
 
     def directory_of(self, person):
         """The directory holds this one person, who has an account and confirmed their address."""

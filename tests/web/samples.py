@@ -149,6 +149,60 @@ def email(**changes):
     return ids | words | told | changes
 
 
+def subscription(**changes):
+    """One tool that is told, as notify tells it."""
+    told = {"id": str(uuid.uuid4()), "url": "https://crm.valmont.example", "connector": "civicrm"}
+    told |= {"types": ["party.changed", "party.erased"], "active": True, "rests_until": None}
+    return told | {"created_at": datetime.now(UTC).isoformat()} | changes
+
+
+def delivery(of, **changes):
+    """One change on its way to the subscription `of`, as notify tells it."""
+    now = datetime.now(UTC).isoformat()
+    told = {"id": str(uuid.uuid4()), "subscription_id": of["id"], "party_id": PERSON["id"]}
+    told |= {"correlation_id": None, "cause": "donation.settled", "status": "delivered", "attempts": 1}
+    told |= {"answer_code": 200, "error": None, "created_at": now, "next_attempt_at": now}
+    return told | {"delivered_at": now, "covered_by": None} | changes
+
+
+def conflict(of, **changes):
+    """One field that somebody changed in the CRM `of`, as notify tells it."""
+    told = {"id": str(uuid.uuid4()), "subscription_id": of["id"], "party_id": PERSON["id"]}
+    told |= {
+        "entity": "contact",
+        "record": "contact",
+        "field": "first_name",
+        "ours": "Claire",
+        "theirs": "Clarisse",
+    }
+    told |= {"found_at": (datetime.now(UTC) - timedelta(hours=3)).isoformat()}
+    return told | {"decision": None, "decided_at": None, "decided_by": None} | changes
+
+
+def comparison(of, **changes):
+    """One comparison with the CRM `of` that found something, as notify tells it."""
+    at = datetime.now(UTC) - timedelta(hours=7)
+    told = {"id": str(uuid.uuid4()), "subscription_id": of["id"], "status": "finished", "step": None}
+    told |= {"started_at": at.isoformat(), "asked_by": None, "failed_at": None, "error": None}
+    told |= {"finished_at": (at + timedelta(minutes=4)).isoformat(), "parties_total": 6438}
+    told |= {"parties_count": 6438, "contacts_count": 6436, "contributions_count": 9120}
+    told |= {"participants_count": 311, "under_way_count": 1, "in_conflict_count": 2, "missing_count": 1}
+    told |= {"extra_count": 1, "differing_count": 1, "doubled_count": 0, "repair_asked_at": None}
+    return told | {"repair_asked_by": None, "repaired_parties_count": 0} | changes
+
+
+def differences():
+    """A difference of three kinds, as notify tells them to who may read people."""
+    at = datetime.now(UTC).isoformat()
+    one = {"party_id": PERSON["id"], "field": None, "ours": None, "theirs": None, "found_at": at}
+    gift = {"kind": "missing", "entity": "contribution", "record_id": str(uuid.uuid4()), "crm_id": None}
+    name = {"kind": "differing", "entity": "contact", "record_id": PERSON["id"], "crm_id": 4512}
+    name |= {"field": "last_name", "ours": "Lemoine", "theirs": "Lemoyne"}
+    stray = {"kind": "extra", "entity": "contact", "record_id": str(uuid.uuid4()), "crm_id": 4601}
+    told = [gift | {"repairable": True}, name | {"repairable": True}, stray | {"party_id": None}]
+    return [{"id": str(uuid.uuid4()), "repairable": False} | one | each for each in told]
+
+
 def imported(**changes):
     """One import as the directory tells it, with a refused row."""
     told = {"id": str(uuid.uuid4()), "status": "checked", "filename": "scolarite.csv", "encoding": "utf-8"}

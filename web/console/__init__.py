@@ -10,6 +10,7 @@ from web import session
 from web.console import (
     accounts,
     campaigns,
+    conflicts,
     connections,
     contacts,
     drafts,
@@ -35,6 +36,7 @@ pages.add_app_template_filter(times.clock)
 pages.add_app_template_filter(shell.service_name)
 pages.add_app_template_filter(times.is_fresh)
 pages.add_app_template_filter(connections.host)
+pages.add_app_template_filter(connections.kind, "connection_kind")
 pages.add_app_template_filter(totals.gift_count)
 
 
@@ -68,5 +70,5 @@ for part in (drafts, publications, registrations):
     events.routes.register_blueprint(part.routes)
 GIFTS = (home, campaigns, gifts, reconciliation)
 NETWORK = (people, contacts, accounts, events, emails)
-for noun in (*GIFTS, *NETWORK, imports, connections, system):
+for noun in (*GIFTS, *NETWORK, imports, conflicts, connections, system):
     pages.register_blueprint(noun.routes)

@@ -59,6 +59,7 @@ def menu() -> list[tuple[str, list[Entry]]]:
             [
                 Entry(_("Imports"), "console.imports.listed", "people.import", "i", "imports"),
                 Entry(_("Connections"), "console.connections.listed", "integrations.manage", "x"),
+                Entry("CRM", "console.conflicts.listed", "integrations.manage", "m", "conflicts"),
                 Entry(_("System"), "console.system.show", "system.read", "s", "letters"),
             ],
         ),
@@ -99,7 +100,7 @@ def waiting() -> dict[str, int]:
 
 def _count() -> dict[str, int]:
     may = session.visitor().may
-    counts = dict.fromkeys(("findings", *EMAILS_WAIT, "imports", "letters"), 0)
+    counts = dict.fromkeys(("findings", *EMAILS_WAIT, "imports", "conflicts", "letters"), 0)
     if may("giving.read"):
         counts["findings"] = _length(tried(clients.giving().get, "/findings", limit=100))
     if may("mailings.read"):
@@ -109,6 +110,8 @@ def _count() -> dict[str, int]:
     if may("people.import"):
         found = tried(clients.directory().get, "/imports", limit=50) or {"items": []}
         counts["imports"] = sum(each["status"] == "checked" for each in found["items"])
+    if may("integrations.manage"):
+        counts["conflicts"] = _length(tried(clients.notify().get, "/conflicts", limit=100))
     if may("system.read"):
         counts["letters"] = sum(
             _length(tried(service.get, "/dead-letters", limit=100)) for service in clients.services().values()

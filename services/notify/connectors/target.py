@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Marks = Mapping[str, Mapping[str, Sequence[str]]]
-"""By record (`contact`, or the id of a gift) and field: the marks of the values that we may have written."""
+"""By record (`contact`, or the id of a gift, registration or event) and field: the marks of the values that
+we may have written."""
 
 
 @dataclass(frozen=True)

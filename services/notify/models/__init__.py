@@ -2,7 +2,10 @@
 
 from services.notify.models.base import Base, Transaction, database
 from services.notify.models.crm_change import CrmChange
+from services.notify.models.crm_comparison import CrmComparison
 from services.notify.models.crm_conflict import GONE, OURS, THEIRS, CrmConflict
+from services.notify.models.crm_difference import CrmDifference
+from services.notify.models.crm_event import CrmEvent
 from services.notify.models.crm_memory import CrmMemory
 from services.notify.models.delivery import Delivery
 from services.notify.models.email import MAILBOX, REFUSING, SERVER, UNREACHED, Email, EmailCannotBeResent
@@ -28,7 +31,10 @@ __all__ = [
     "WEBHOOKS",
     "Base",
     "CrmChange",
+    "CrmComparison",
     "CrmConflict",
+    "CrmDifference",
+    "CrmEvent",
     "CrmMemory",
     "Delivery",
     "Email",

@@ -8,6 +8,7 @@ page in HTML, an error inside a 200 and an answer of another shape are all a mis
 import json
 import time
 from dataclasses import dataclass, field
+from time import sleep
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,7 +21,11 @@ TOGETHER_S = 45
 """All calls of one delivery end before its claim lapses: nobody else writes about this party meanwhile."""
 
 TRIES = 3
+LATE_S = 30
+"""So long after a call to make something was given up, the next try looks: it may be done meanwhile."""
+
 MAKING = frozenset({"create", "save"})
+LIMITED, PATIENCE_S = 429, 2
 ANSWER_MAX = 4 * 1024 * 1024
 
 Row = dict[str, Any]
@@ -36,14 +41,17 @@ class Api:
     def call(self, entity: str, action: str, **params: Any) -> list[Row]:
         """The rows that the CRM answers; Missed when it did not do it, or we cannot know.
 
-        What makes nothing new may be repeated at once, unless the CRM asks for patience.
+        What makes nothing new may be repeated at once. When the CRM asks for a moment's patience, nothing was
+        done: it is given, or else all that was read for this delivery would be read again.
         """
-        for _ in range(0 if action in MAKING else TRIES - 1):
+        for _ in range(TRIES - 1):
             try:
                 return self._once(entity, action, params)
             except Missed as missed:
-                if missed.code is not None and missed.code < 500:
+                wait_s = _before_next(action, missed)
+                if wait_s is None:
                     raise
+                sleep(wait_s)
         return self._once(entity, action, params)
 
     def _once(self, entity: str, action: str, params: Row) -> list[Row]:
@@ -85,7 +93,16 @@ class Api:
         except outbound.AddressRefused:
             raise Missed("AddressRefused") from None
         except outbound.NotSent as error:
-            raise Missed(error.why) from None
+            raise Missed(error.why, retry_after_s=LATE_S if action in MAKING else None) from None
+
+
+def _before_next(action: str, missed: Missed) -> float | None:
+    """How long until the same call may be made again; None for not at all in this delivery."""
+    if missed.code == LIMITED:
+        asked = missed.retry_after_s or PATIENCE_S
+        return asked if asked <= PATIENCE_S else None
+    again = action not in MAKING and (missed.code is None or missed.code >= 500)
+    return 0 if again else None
 
 
 def _decoded(body: bytes) -> Any:

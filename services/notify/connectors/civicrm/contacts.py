@@ -10,7 +10,7 @@ from services.notify.connectors.target import Clash, Missed
 ALL = ["is_deleted", "IN", [0, 1]]
 """Without it CiviCRM answers as if nothing were in its trash, where an id of ours may well lie."""
 
-PLACES = ("Email", "Phone", "Address")
+TRACES = ("Email", "Phone", "Address", "Participant")
 NOT_WRITTEN_TO = {"is_opt_out": True, "do_not_email": True}
 
 
@@ -85,9 +85,9 @@ def erase(api: Api, party_id: str) -> None:
     if found is None:
         return
     contact_id = found["id"]
-    if _is_named(found):
+    if is_named(found):
         mine = [["contact_id", "=", contact_id], ["contact_id.external_identifier", "=", party_id]]
-        for entity in PLACES:
+        for entity in TRACES:
             api.call(entity, "delete", where=mine)
         update(api, contact_id, party_id, {**records.NAMELESS, **NOT_WRITTEN_TO})
     held = api.call(
@@ -102,7 +102,8 @@ def erase(api: Api, party_id: str) -> None:
         api.call("Contact", "delete", where=where, useTrash=False)
 
 
-def _is_named(found: Row) -> bool:
+def is_named(found: Row) -> bool:
+    """Whether anything of a name is left."""
     return any(
         records.folded(name, found.get(name)) != records.folded(name, value)
         for name, value in records.NAMELESS.items()

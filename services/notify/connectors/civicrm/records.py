@@ -1,7 +1,7 @@
 """What each party and gift is over there, and which differences are ours to mend.
 
 A contact goes by `external_identifier` (our party_id), a contribution by `trxn_id` (our donation's id); both
-are unique in CiviCRM.
+are unique in CiviCRM. A participant goes by a custom field (our registration's id), which is not.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from services.notify.connectors.target import Clash, Marks, Memory
 from shared.money import decimal_text
@@ -30,6 +31,11 @@ GIFT_FIELDS = (
     "contribution_status_id:name",
     "source",
 )
+REGISTRATION_FIELDS = ("status_id:name", "source")
+EVENT_FIELDS = ("title", "start_date", "end_date")
+CAME_OR_NOT = frozenset({"Attended", "No-show"})
+"""What people over there say of who was registered: no difference from Registered."""
+
 OURS_ALONE = frozenset({"is_deleted"})
 """Merging and unmerging are decided here alone."""
 
@@ -78,9 +84,36 @@ def _contribution(gift: Mapping[str, Any]) -> Values:
     }
 
 
-def received(gift_settled_at: str) -> str:
+def participants(state: Mapping[str, Any]) -> dict[str, Values]:
+    """By registration's id, the fields of each participant but whose it is, and at which event."""
+    return {
+        each["registration_id"]: {
+            "status_id:name": "Cancelled" if each["status"] == "cancelled" else "Registered",
+            "source": f"{each['seats']} place{'s' if each['seats'] > 1 else ''}",
+        }
+        for each in state["registrations"]
+    }
+
+
+def events(state: Mapping[str, Any]) -> dict[str, Values]:
+    """By event's id, its fields; when it is as clocks show it where it takes place."""
+    return {
+        event_id: {
+            "title": each["title"]["fr"][:255],
+            "start_date": _shown(each["starts_at"], each["time_zone"]),
+            "end_date": _shown(each["ends_at"], each["time_zone"]),
+        }
+        for event_id, each in state["events"].items()
+    }
+
+
+def _shown(moment: str, time_zone: str) -> str:
+    return datetime.fromisoformat(moment).astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def received(moment: str) -> str:
     """A moment as CiviCRM writes it."""
-    return datetime.fromisoformat(gift_settled_at).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 @dataclass(frozen=True)
@@ -97,17 +130,27 @@ def compare(record: str, ours: Values, theirs: Mapping[str, Any], memory: Memory
     A value of ours that staff have decided not to write is neither, until ours changes.
     """
     writes, clashes = {}, []
-    for name, value in ours.items():
-        there = folded(name, theirs.get(name))
-        if there == folded(name, value):
-            continue
-        if mark(key, name, value) in _marks(memory.kept, record, name):
-            continue
+    for name in differing(record, ours, theirs, memory.kept, key):
+        value, there = ours[name], folded(name, theirs.get(name))
         if name in OURS_ALONE or mark(key, name, there) in _marks(memory.written, record, name):
             writes[name] = value
         else:
             clashes.append(Clash(record, name, value, there))
     return Comparison(writes, tuple(clashes))
+
+
+def differing(
+    record: str, ours: Mapping[str, Any], theirs: Mapping[str, Any], kept: Marks, key: str
+) -> list[str]:
+    """The fields that are not the same, but for values of ours that staff decided not to write."""
+    found = []
+    for name, value in ours.items():
+        there = folded(name, theirs.get(name))
+        if there == folded(name, value) or (value == "Registered" and there in CAME_OR_NOT):
+            continue
+        if mark(key, name, value) not in _marks(kept, record, name):
+            found.append(name)
+    return found
 
 
 def _marks(marks: Marks, record: str, name: str) -> list[str]:
@@ -135,9 +178,17 @@ def marks(state: Mapping[str, Any], key: str) -> dict[str, dict[str, str]]:
     """The marks of all that this state would write."""
     if state["erased"]:
         return {}
-    wanted = (
-        {CONTACT: NAMELESS} if state["merged_into"] else {CONTACT: contact(state), **contributions(state)}
-    )
+    if state["merged_into"]:
+        return _marked({CONTACT: NAMELESS}, key)
+    return _marked({CONTACT: contact(state), **contributions(state), **participants(state)}, key)
+
+
+def event_marks(state: Mapping[str, Any], key: str) -> dict[str, dict[str, str]]:
+    """The marks of the events that this state would write."""
+    return _marked(events(state), key)
+
+
+def _marked(wanted: Mapping[str, Values], key: str) -> dict[str, dict[str, str]]:
     return {
         record: {name: mark(key, name, value) for name, value in values.items()}
         for record, values in wanted.items()
