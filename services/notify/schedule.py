@@ -70,8 +70,8 @@ def compare_crms(at: datetime) -> None:
 
 @every(2)
 def go_on_comparing(at: datetime) -> int:
-    """The next part of a comparison, or of a repair."""
-    return compare_next() + repair_next()
+    """The next part of a repair, or of a comparison: its end forgets what was to be repaired before."""
+    return repair_next() or compare_next()
 
 
 def send_next(by: Mailer, *, clock: Clock = now) -> int:
