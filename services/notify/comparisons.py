@@ -21,7 +21,7 @@ from services.notify.models import (
     Subscription,
     Transaction,
 )
-from services.notify.models.crm_comparison import STEPS, ComparisonOutdated
+from services.notify.models.crm_comparison import STEPS, ComparisonOutdated, ComparisonRunning
 from services.notify.models.crm_difference import DOUBLED, KINDS
 from shared import audit
 from shared.auth import caller
@@ -162,7 +162,7 @@ def _readable(difference: CrmDifference) -> dict[str, Any]:
     }
 
 
-@routes.post("/<uuid:comparison_id>/repairs", allow=RIGHT)
+@routes.post("/<uuid:comparison_id>/repairs", allow=RIGHT, refuses=(ComparisonRunning, ComparisonOutdated))
 @routes.response(202, ComparisonShown)
 def create_repair(comparison_id):
     """Tell the CRM once more of each party that differs, in the background; once."""

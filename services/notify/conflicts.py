@@ -99,7 +99,7 @@ def create_decision(wish, conflict_id):
         return _shown(session, conflict)
 
 
-@routes.delete("/<uuid:conflict_id>/decisions", allow=RIGHT, refuses=(ConflictOpen,))
+@routes.delete("/<uuid:conflict_id>/decisions", allow=RIGHT, refuses=(ConflictOpen, ConflictAgain))
 @routes.response(200, ConflictShown)
 def delete_decision(conflict_id):
     """Undo a decision that left theirs."""
