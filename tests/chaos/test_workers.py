@@ -21,7 +21,7 @@ from tests.support.postgres import Server
 from tests.support.scale import sized
 from tests.support.writer import Writer, by_key, settle, thread_of
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.chaos, pytest.mark.full, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parent.parent.parent
 WORKERS, KILLS, MESSAGES = 3, sized(50, least=5), sized(10_000)
