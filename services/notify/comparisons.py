@@ -115,7 +115,7 @@ def index(query):
         )
 
 
-@routes.post("", allow=RIGHT)
+@routes.post("", allow=RIGHT, refuses=(NotFound,))
 @routes.arguments(ComparisonWish)
 @routes.response(201, ComparisonShown)
 def create(wish):

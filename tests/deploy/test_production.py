@@ -12,7 +12,7 @@ import pytest
 from deploy.local.layout import ROOT
 from tests.support.postgres import Server, service_database
 
-SERVICES = ("directory", "giving", "notify")
+SERVICES = ("directory", "events", "giving", "notify")
 SHOW_ROUTES = (
     "import {0}; print(*sorted(rule.rule for rule in {0}.create_app().url_map.iter_rules()), sep='\\n')"
 )
@@ -43,7 +43,7 @@ def told(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         "SMTP_URL": "smtp://127.0.0.1:1",
         "CONTACT_EMAIL": "office@alumni.example.edu",
         "EMAIL_FROM": "Alumni <alumni@example.edu>",
-        **{f"{name}_URL": f"http://{name.lower()}:8000" for name in ("DIRECTORY", "GIVING", "NOTIFY")},
+        **{f"{name.upper()}_URL": f"http://{name}:8000" for name in SERVICES},
         **{f"{name}_KEY": name.lower() * 8 for name in ("LINK", "MESSAGE", "EMAIL")},
     }
 
