@@ -118,7 +118,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """Leave the group."""
         self.state["joined"] = False
         if self._kafka is not None:
-            self._kafka.close(autocommit=False, timeout_ms=1_000)
+            kafka.leave(self._kafka, joining=self._joining)
             self._kafka = None
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:

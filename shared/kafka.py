@@ -194,6 +194,17 @@ def commit_by_value(consumer: Any, offsets: dict[TopicPartition, int], *, timeou
     consumer.commit(values, timeout_ms=int(timeout_s * 1000))
 
 
+def leave(consumer: Any, *, joining: bool) -> None:
+    """Close a consumer; one that still joins its group goes without a word.
+
+    The embedded broker never ends a join whose member said meanwhile that it leaves: no other can join until
+    it is started again. A silent member is let go after its session.
+    """
+    if joining:
+        consumer._coordinator.reset_generation()
+    consumer.close(autocommit=False, timeout_ms=1_000)
+
+
 def discard(producer: Any) -> None:
     """Throw a producer away with all it still holds, at once.
 

@@ -393,6 +393,20 @@ def test_a_member_asks_nothing_of_its_group_while_it_joins(
     assert not any(asked)
 
 
+@pytest.mark.parametrize("after_s", [0.05, 0.3, 0.6])
+def test_who_stops_while_it_joins_keeps_nobody_from_the_group(
+    courier: Courier, broker: EmbeddedBroker, after_s: float
+) -> None:
+    """The embedded broker would wait for ever for a member that leaves before its join has ended."""
+    with hearing(courier, broker, note) as hasty:
+        time.sleep(after_s)
+        joined = hasty.state["joined"]
+
+    assert not joined
+    with hearing(courier, broker, note) as next_one:
+        eventually(lambda: next_one.state["joined"], within_s=30)
+
+
 def heard_on_another_broker(courier: Courier, broker: EmbeddedBroker) -> list[int]:
     """The broker is replaced, and holds as the group's offsets those of the one before; what is heard."""
     place = kafka.TopicPartition("amicale.giving", 0)
