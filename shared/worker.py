@@ -168,13 +168,13 @@ def main(package: str) -> NoReturn:
     worker = Worker(
         settings.service, database, Broker.of(settings), doors_of(package), link_key=settings.link_key
     )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stopping.set())
+    # Waited for, not handled: a handler that sets an event while another does the same never returns.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     if settings.worker_port:
         worker.pulse.open(settings.host, settings.worker_port)
     worker.start()
     log.info("worker started", hears=sorted(worker.consumer.inbox.handlers) if worker.consumer else [])
-    worker.stopping.wait()
+    signal.sigwait(ENDS)
     left = worker.stop()
     if left:
         log.warning("worker stopped before all of it ended", left=left)
