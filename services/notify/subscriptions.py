@@ -1,4 +1,4 @@
-"""Subscriptions: partners' addresses that hear of each party's state, by signed webhook or as a CiviCRM."""
+"""Subscriptions: partners' addresses that hear of who gave or registered, by webhook or as a CiviCRM."""
 
 import base64
 import secrets
