@@ -32,6 +32,7 @@ from shared.settings import Settings
 from shared.telemetry import log
 
 STOP_WITHIN_S = 2.0
+ENDS = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
 class Worker:
