@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from shared.auth import Doorkeeper
     from shared.db import Database
     from shared.settings import Settings
-    from shared.system import Refused, Steps, Waits
+    from shared.system import ForStaff, Refused, Steps, Waits
 
 EXTENSION = "amicale"
 
@@ -30,6 +30,8 @@ class Service:
     """What the service sends out by itself, and since when the oldest of it waits."""
     refused: "Refused | None" = None
     """What the service sends out by itself, and how many of it were refused for good lately."""
+    for_staff: "ForStaff | None" = None
+    """What waits for a person to look at it, beside dead letters, and how many of it."""
 
 
 def service() -> Service:

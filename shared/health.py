@@ -22,7 +22,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from shared import current, heartbeats
+from shared import current, dead_letters, heartbeats
 from shared.clock import now
 from shared.http import policy
 from shared.outbox import outbox_state
@@ -80,7 +80,7 @@ def metrics() -> Response:
 
 
 class _Present:
-    """What the database says at this moment; nothing when it does not answer, which /readyz says."""
+    """What the database says at this moment, and whether it answers at all."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         here, at = current.service(), now()
@@ -88,8 +88,12 @@ class _Present:
             with here.database.transaction() as session:
                 outbox, beats = outbox_state(session), heartbeats.heartbeats(session)
                 waits, refused = flow(session, at)
+                for_staff = {"dead letters": dead_letters.waiting_count(session)}
+                for_staff |= here.for_staff(session) if here.for_staff else {}
         except SQLAlchemyError:
+            yield _gauge("amicale_database_answers", "Whether the database answers.", 0)
             return
+        yield _gauge("amicale_database_answers", "Whether the database answers.", 1)
         silent = (at - beats[0].beat_at).total_seconds() if beats else float("inf")
         yield _gauge("amicale_worker_silent_seconds", "Since the last sign of any worker.", silent)
         yield _gauge("amicale_outbox_unpublished_rows", "Rows that wait (up to 10,000).", outbox.unpublished)
@@ -104,6 +108,10 @@ class _Present:
         for what, count in refused.items():
             lost.add_metric([what], count)
         yield lost
+        looked_at = GaugeMetricFamily("amicale_for_staff", "What waits for a person.", labels=["what"])
+        for what, count in for_staff.items():
+            looked_at.add_metric([what], count)
+        yield looked_at
 
 
 def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:

@@ -57,13 +57,15 @@ def create_service(
     steps: system.Steps | None = None,
     waits: system.Waits | None = None,
     refused: system.Refused | None = None,
+    for_staff: system.ForStaff | None = None,
     package: str | None = None,
     webhooks: Mapping[str, type[Schema]] | None = None,
 ) -> Flask:
     """The application of the service `name`, in `package` (`services.<name>`).
 
     `steps` are its own steps in the path of a fact, `waits` what it sends out and since when the oldest of it
-    waits, `refused` how many of that were refused for good in the last hours (shared/system.py).
+    waits, `refused` how many of that were refused for good in the last hours,
+    `for_staff` what waits for a person beside dead letters (shared/system.py).
     `webhooks` are what it posts to others, by type.
     The directory gives its own `keys` and `live_rights`; the others ask it.
     """
@@ -77,7 +79,7 @@ def create_service(
     keeper = auth.Doorkeeper(name, keys or fetched_keys, live_rights or asked)
     revision = migrate.head(package or f"services.{name}")
     app.extensions[current.EXTENSION] = current.Service(
-        name, settings, database, keeper, revision, steps, waits, refused
+        name, settings, database, keeper, revision, steps, waits, refused, for_staff
     )
     _handle_errors(app)
     api = Api(app)

@@ -38,6 +38,8 @@ Waits = Callable[[Session], dict[str, datetime | None]]
 """What a service sends out by itself, and since when the oldest of it waits."""
 Refused = Callable[[Session, datetime], dict[str, int]]
 """What a service sends out by itself, and how many of it were refused for good in the hours before."""
+ForStaff = Callable[[Session], dict[str, int]]
+"""What waits in a service for a person to look at it, and how many of it."""
 
 
 class ReplayFailed(Conflict):

@@ -51,4 +51,11 @@ def create_app(told: settings.GivingSettings | None = None) -> Flask:
     told = settings.use(told) if told else settings.load()
     database.connect(told.database_url, pool_size=told.database_pool_size)
     blueprints = [*(noun.routes for noun in NOUNS), webhooks.routes]
-    return create_service("giving", told, blueprints=blueprints, database=database, steps=paths.steps)
+    return create_service(
+        "giving",
+        told,
+        blueprints=blueprints,
+        database=database,
+        steps=paths.steps,
+        for_staff=findings.for_staff,
+    )

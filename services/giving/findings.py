@@ -6,7 +6,7 @@ from uuid import UUID
 
 from marshmallow import Schema, fields, validate
 from prometheus_client import Counter
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -122,6 +122,12 @@ def record(
             **about,
         )
     return new is not None
+
+
+def for_staff(session: Session) -> dict[str, int]:
+    """How many differences nobody has looked at."""
+    waiting = select(func.count()).select_from(Finding).where(Finding.resolved_at.is_(None))
+    return {"differences with the provider": session.execute(waiting).scalar_one()}
 
 
 def mismatch(

@@ -39,6 +39,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.stack, pytest.mark.timeout(1800)]
 GIFTS = sized(200)
 CHILDREN = (
     "giving-api", "giving-worker", "notify-api", "notify-worker", "directory-api", "directory-worker",
+    "events-api", "events-worker",
     "web", "web-live", "gateway", "sandbox", "postgres", "broker",
 )  # fmt: skip
 

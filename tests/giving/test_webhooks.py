@@ -75,6 +75,8 @@ def test_the_log_of_a_finding_names_its_gift_outside_a_request_too(app, capsys):
 
     (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines() if "does not agree" in each]
     assert line["correlation_id"] == str(gift.id)
+    with Transaction() as session:
+        assert findings.for_staff(session) == {"differences with the provider": 1}
 
 
 def test_the_log_of_an_event_that_is_no_gift_s_names_none(app, capsys):

@@ -135,7 +135,7 @@ def test_the_state_counts_what_waits(client: FlaskClient) -> None:
 def metric(client: FlaskClient, name: str) -> float:
     """A figure of the scrape."""
     (line,) = [each for each in client.get("/metrics").text.splitlines() if each.startswith(f"{name} ")]
-    return float(line.split()[1])
+    return float(line.rsplit(" ", 1)[1])
 
 
 def test_metrics_grow_while_the_worker_is_frozen_and_cannot_say_so(client: FlaskClient) -> None:
@@ -150,6 +150,21 @@ def test_metrics_grow_while_the_worker_is_frozen_and_cannot_say_so(client: Flask
     assert metric(client, "amicale_worker_silent_seconds") >= 90
     assert metric(client, "amicale_outbox_oldest_seconds") >= 70
     assert metric(client, "amicale_outbox_unpublished_rows") == 1
+
+
+def test_the_first_letter_is_a_figure_and_stays_one_until_somebody_has_looked(
+    client: FlaskClient, small: Flask
+) -> None:
+    """A counter that appears with its first event has not grown, and a process that starts has none."""
+    waiting = 'amicale_for_staff{what="dead letters"}'
+    assert metric(client, waiting) == 0 and metric(client, "amicale_database_answers") == 1
+
+    run("update dead_letters set discarded_at = now() where id = :id", id=bury("another"))
+    bury()
+
+    assert metric(client, waiting) == 1
+    small.extensions[current.EXTENSION].for_staff = lambda session: {"differences": 2}
+    assert metric(client, 'amicale_for_staff{what="differences"}') == 2
 
 
 def test_what_waits_for_long_is_a_warning_and_the_service_stays_ready(
@@ -310,5 +325,6 @@ def test_readiness_says_when_the_database_is_away(small_database: ServiceDatabas
     app = create_app(settings("postgresql://nobody:x@127.0.0.1:1/none"))
     try:
         assert ready(app.test_client()) == (503, ["database does not answer"])
+        assert metric(app.test_client(), "amicale_database_answers") == 0
     finally:
         database.dispose()

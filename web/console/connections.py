@@ -1,5 +1,5 @@
-"""Connections: the school's other tools that hear of gifts, registrations and who made them, by signed webhook
-or as a CiviCRM."""
+"""Connections: the school's other tools that hear of gifts, registrations and who made them, by signed
+webhook or as a CiviCRM."""
 
 from typing import Any
 from urllib.parse import urlsplit
