@@ -82,7 +82,15 @@ class RegistrationMade(Schema):
 @routes.post(
     "",
     allow="anyone",
-    refuses=(NotFound, EventNotOpen, RegistrationClosed, AlreadyRegistered, seats.SoldOut, TooMany, TooManySeats),
+    refuses=(
+        NotFound,
+        EventNotOpen,
+        RegistrationClosed,
+        AlreadyRegistered,
+        seats.SoldOut,
+        TooMany,
+        TooManySeats,
+    ),  # fmt: skip
 )
 @routes.arguments(RegistrationWish)
 @routes.arguments(IdempotencyKey, location="headers")

@@ -1,4 +1,4 @@
-"""Links open what they lead to without a password: no route that takes one is written whole to the gateway's log."""
+"""Links open what they lead to without a password: none is written whole to the gateway's log."""
 
 from pathlib import Path
 from typing import Any

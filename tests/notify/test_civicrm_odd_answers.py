@@ -1,4 +1,4 @@
-"""A CiviCRM, or what stands before it, that answers what no CiviCRM should: said, tried again, never stuck."""
+"""A CiviCRM, or what stands before it, that answers what none should: said, tried again, never stuck."""
 
 from dataclasses import replace
 from datetime import timedelta
