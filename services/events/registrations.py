@@ -90,7 +90,7 @@ class RegistrationMade(Schema):
         seats.SoldOut,
         TooMany,
         TooManySeats,
-    ),  # fmt: skip
+    ),
 )
 @routes.arguments(RegistrationWish)
 @routes.arguments(IdempotencyKey, location="headers")

@@ -163,8 +163,9 @@ def _crm_refusal(problem: Problem) -> tuple[str, str]:
         "crm_not_reached": (
             "crm_url",
             _(
-                "No CiviCRM answers there within ten seconds. Type what stands before /civicrm in the address "
-                "of its pages, and ask who runs it whether the extension AuthX is on and takes API keys by header."
+                "No CiviCRM answers there within ten seconds. Type what stands before /civicrm in the "
+                "address of its pages, and ask who runs it whether the extension AuthX is on and takes "
+                "API keys by header."
             ),
         ),
         "crm_key_refused": (
