@@ -185,7 +185,7 @@ def test_a_killed_supervisor_leaves_nothing_behind_and_the_next_start_works(tmp_
         assert again.is_ready()
 
 
-@pytest.mark.parametrize("after_s", [0.3, 1.5])
+@pytest.mark.parametrize("after_s", [pytest.param(0.3, marks=pytest.mark.full), 1.5])
 def test_ctrl_c_in_the_middle_of_the_first_start_does_no_harm(tmp_path: Path, after_s: float) -> None:
     stack = begin(tmp_path / "data", AMICALE_DEMO_DATA="0")
     wait_for_line(stack, "Starting Amicale")
