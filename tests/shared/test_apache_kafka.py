@@ -7,9 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from shared import kafka as kafka_of_amicale
 from shared.consumer import Consumer
 from shared.inbox import Inbox
-from shared import kafka as kafka_of_amicale
 from shared.kafka import Broker, ConfigResource, KafkaError, TopicsRefused
 from shared.relay import Relay
 from tests.support import apache_kafka
