@@ -105,7 +105,7 @@ class Topic:
     readers: tuple[str, ...]
 
 
-class TopicsRefused(KafkaError):
+class TopicsRefused(KafkaError):  # type: ignore[misc]
     """The broker did not do all that topics, their settings and rights need; its text says what, to whom."""
 
 
