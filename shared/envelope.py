@@ -10,6 +10,7 @@ from uuid import UUID
 
 from shared.db import uuid7_time
 from shared.messages import Message, MessageMalformed, PersonCard, by_type, parse
+from shared.outbox import MESSAGE_MAX_BYTES
 
 AHEAD_MAX = timedelta(days=1)
 WHOLLY_PERSONAL = ""
@@ -61,10 +62,16 @@ class Envelope:
             return "no type"
         if self.type not in by_type:
             return "unknown type"
+        if by_type[self.type].topic != self.topic:
+            return "type of another topic"
+        if len(self.value or "") > MESSAGE_MAX_BYTES:
+            return "larger than a message may be"
         if self.message_id is None or self.message_id.version != 7:
             return "id is not a UUID of version 7"
         if uuid7_time(self.message_id) > at + AHEAD_MAX:
             return "id is over a day ahead"
+        if (moment := self._occurred_at()) is not None and moment > at + AHEAD_MAX:
+            return "time is over a day ahead"
         return None
 
     def message(self) -> Message:
@@ -102,11 +109,11 @@ class Envelope:
     def _occurred_at(self) -> datetime | None:
         try:
             moment = datetime.fromisoformat(self.headers.get("ce_time", ""))
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None:
-            return uuid7_time(self.message_id) if self.message_id else None
-        return moment.astimezone(UTC)
+            if moment.tzinfo is not None:
+                return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        return uuid7_time(self.message_id) if self.message_id else None
 
 
 def joined(payload: str | None, contact: str | None) -> str | None:
