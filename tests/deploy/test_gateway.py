@@ -291,6 +291,45 @@ def test_the_log_keeps_no_query_no_link_and_no_whole_address(demo: Gateway) -> N
         assert [line for line in requests if secret in line] == []
 
 
+SECRET = "RQ_a9-Xk3vLmN0pBcDeFg1"
+LINK = f"0190c0de-7c7c-7000-8000-00000000c0de.{SECRET}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/l/registration/{LINK}", f"/l/registration/{LINK}/calendar", f"/l/%72egistration/{LINK}",
+        f"/%6C/gift/{LINK}", f"//l//gift//{LINK}/", f"/l%2Fregistration%2F{LINK}", f"/nowhere/{LINK}",
+        f"/l/gift/{LINK.replace('.', '%2E').replace('0190', '%301%390')}x", f"/a/{LINK.replace('c', '%63')}",
+        f"/l/sign-in/{SECRET}", f"/l/%73ign-in/{SECRET}", f"/l%2fsign-in%2f{SECRET}/",
+        f"/api/v1/giving/gift%2Dlinks/{LINK}/wall", f"/api/v1/giving/gift-links/{SECRET}",
+        f"/api/v1/events/registration-links/{LINK}/calendar",
+    ],
+)  # fmt: skip
+def test_a_link_is_not_logged_wherever_and_however_it_is_written(demo: Gateway, path: str) -> None:
+    status(int(demo.url.rpartition(":")[2]), path)
+
+    [uri] = logged_after(demo, f"/seen/{hash(path)}")[-2:-1]
+    assert SECRET not in uri and "c0de" not in uri and "%630de" not in uri
+
+
+def test_ids_that_are_no_links_stay_in_the_log(demo: Gateway) -> None:
+    httpx.get(f"{demo.url}/console/events/{LINK.partition('.')[0]}/export.csv")
+
+    assert "/console/events/0190c0de-7c7c-7000-8000-00000000c0de/export.csv" in logged_after(demo, "/seen/id")
+
+
+def logged_after(demo: Gateway, mark: str) -> list[str]:
+    """The addresses in the log, up to one that is asked for now."""
+    httpx.get(demo.url + mark)
+    for _ in range(100):
+        lines = [json.loads(line) for line in demo.log.read_text().splitlines() if '"request"' in line]
+        if (uris := [line["request"]["uri"] for line in lines if "request" in line]) and uris[-1] == mark:
+            return uris
+        time.sleep(0.05)
+    raise AssertionError(f"{mark} is not in the log")
+
+
 @pytest.fixture(scope="module")
 def away(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway whose web, live updates and giving do not run."""
