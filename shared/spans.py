@@ -77,7 +77,7 @@ def scrub(span: ReadableSpan) -> ReadableSpan:
         name: each for name, each in (span.attributes or {}).items() if name in ATTRIBUTES
     }
     return ReadableSpan(
-        name=span.name,
+        name=_name(span),
         context=span.get_span_context(),
         parent=span.parent,
         resource=span.resource,
@@ -89,3 +89,11 @@ def scrub(span: ReadableSpan) -> ReadableSpan:
         start_time=span.start_time,
         end_time=span.end_time,
     )
+
+
+def _name(span: ReadableSpan) -> str:
+    """The span's name; the method alone where no route was found, for the name holds the address then."""
+    told = span.attributes or {}
+    if span.kind is not SpanKind.SERVER or "http.route" in told:
+        return span.name
+    return str(told.get("http.request.method") or told.get("http.method") or "HTTP")

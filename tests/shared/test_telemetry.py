@@ -107,6 +107,10 @@ app.test_client().post("/api/v1/small/notes?x=ada%40example.org", json={"text": 
 app.config["BETWEEN"] = clash
 app.test_client().post("/api/v1/small/notes", json={"text": "ada@example.org"},
     headers={"Idempotency-Key": "key-of-ada", "traceparent": sys.argv[2]})
+app.test_client().get("/api/v1/small/notes/by-link/0190c0de.secret-of-ada/")
+app.test_client().get("/people/ada@example.org")
+app.test_client().delete("/api/v1/small/notes/by-link/0190c0de.secret-of-ada")
+app.test_client().open("/people/ada@example.org", method="ADA")
 with telemetry.traced("handle donation.settled", sys.argv[2]):
     carried = telemetry.traceparent()
 from opentelemetry import trace
@@ -137,7 +141,8 @@ def test_spans_are_exported_when_told_where_to_and_hold_no_values(
     assert any(name.upper().startswith("INSERT") for name in said["names"])
     assert "handle donation.settled" in said["names"]
     assert PARENT[3:35] in said["traces"] and said["carried"][3:35] == PARENT[3:35]
-    for secret in ("ada", "key-of-ada", "example.org", "already exists"):
+    assert {"GET", "DELETE"} <= set(said["names"])
+    for secret in ("ada", "ADA", "key-of-ada", "example.org", "0190c0de", "already exists"):
         assert secret not in said["all"]
 
 
