@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.events.agenda import LocaleQuery
 from services.events.models import Registration, Transaction
-from services.events.registration_records import record, search
+from services.events.registration_records import RecordFilter, record, search
 from services.events.settings import current
 from shared import audit
 from shared.auth import RightMissing, caller
@@ -47,24 +47,40 @@ MOMENT = {"fr": "%d/%m/%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
 """What a spreadsheet set to that language reads as a day and a time."""
 
 
+class ExportQuery(RecordFilter, LocaleQuery):
+    """Which registrations, and in which language."""
+
+
 @routes.get("/<uuid:event_id>/registration-exports", allow="people.export")
-@routes.arguments(LocaleQuery, location="query")
+@routes.arguments(ExportQuery, location="query")
 @routes.response(
     200, {"type": "string"}, content_type="text/csv", description="A CSV file, for a spreadsheet."
 )
 def show(query: dict[str, str], event_id: UUID) -> Response:
-    """Who comes, a line a seat, those who gave theirs back too; `events.read` is needed as well."""
+    """Who comes, as the list is filtered, a line a seat; without a filter those who gave theirs back too.
+
+    `events.read` is needed as well.
+    """
     if not caller().has("events.read"):
         raise RightMissing
     with Transaction() as session:
-        text = export(session, event_id, locale=query["locale"], by=caller().person_id, at=now())
+        text = export(session, event_id, **query, by=caller().person_id, at=now())
     name = {"Content-Disposition": "attachment; filename=amicale-inscriptions.csv"}
     return Response(text, content_type="text/csv; charset=utf-8", headers=name)
 
 
-def export(session: Session, event_id: UUID, *, locale: str, by: UUID | None, at: datetime) -> str:
-    """The file, and its row in the audit trail: who took how many names of which event."""
-    found = search(session, event_id).order_by(Registration.id).limit(MOST)
+def export(
+    session: Session,
+    event_id: UUID,
+    *,
+    locale: str,
+    by: UUID | None,
+    at: datetime,
+    q: str | None = None,
+    status: str | None = None,
+) -> str:
+    """The file, and its row in the audit trail: who took names of which event."""
+    found = search(session, event_id, q=q, status=status).order_by(Registration.id).limit(MOST)
     rows = [row for each in session.execute(found) for row in _rows(record(*each), locale)]
     audit.record(
         session,

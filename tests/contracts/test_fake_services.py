@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import reduce
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -87,7 +88,8 @@ ASKED = [
     ("POST", "/events/events/{event}/reschedulings", SCHEDULE),
     ("POST", "/events/events/{event}/cancellations", {"reason": TEXTS}),
     ("GET", "/events/events/{event}/registrations", None),
-    ("GET", "/events/events/{event}/registration-exports", None),
+    ("GET", "/events/events/{event}/registrations?q=zoe&status=confirmed&limit=50", None),
+    ("GET", "/events/events/{event}/registration-exports?q=zoe&status=confirmed&locale=fr", None),
     ("GET", "/events/registrations/{taken}", None),
     ("POST", "/events/registrations/{taken}/cancellations", None),
     ("GET", "/events/paths/{taken}", None),
@@ -204,6 +206,19 @@ def test_what_the_fake_answers_is_what_the_service_promises(fake, documents, met
         assert_says_no_more(document, schema, answer.json())
 
 
+def test_what_is_asked_in_a_query_is_what_the_service_takes(fake, documents) -> None:
+    _, known = fake
+    strange = []
+    for method, path, _ in ASKED:
+        address, _, query = (API + path.format(**known)).partition("?")
+        document = documents[path.split("/")[1]]
+        told = operation(document, method, address).get("parameters", [])
+        taken = {resolved(document, each)["name"] for each in told}
+        strange += [(path, name) for name in parse_qs(query) if name not in taken]
+
+    assert strange == []
+
+
 def test_every_route_of_the_fake_is_asked(fake) -> None:
     _, known = fake
     asked = [(method, API + path.format(**known).partition("?")[0]) for method, path, _ in ASKED]
@@ -217,15 +232,22 @@ def test_every_route_of_the_fake_is_asked(fake) -> None:
 
 
 def promised(document: dict[str, Any], method: str, path: str, status: int) -> dict[str, Any] | None:
-    """The schema of the answer, by the most literal path that fits; None when it has no body."""
-    fitting = [each for each in document["paths"] if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), path)]
-    fitting.sort(key=lambda each: each.count("{"))
-    operation = next(found for each in fitting if (found := document["paths"][each].get(method.lower())))
-    responses = operation["responses"]
+    """The schema of the answer; None when it has no body."""
+    responses = operation(document, method, path)["responses"]
     assert status >= 400 or str(status) in responses, f"{status} is not among {list(responses)}"
     response = resolved(document, responses.get(str(status), responses["default"]))
     content = list(response.get("content", {}).values())
     return content[0]["schema"] if content else None
+
+
+def operation(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+    """What the document says of the most literal path that fits."""
+    fitting = [each for each in document["paths"] if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), path)]
+    fitting.sort(key=lambda each: each.count("{"))
+    found: dict[str, Any] = next(
+        told for each in fitting if (told := document["paths"][each].get(method.lower()))
+    )
+    return found
 
 
 def resolved(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

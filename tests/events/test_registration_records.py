@@ -67,6 +67,26 @@ def test_the_export_holds_a_line_a_seat_and_leaves_a_trace(hall):
         assert hall.client.get(url, headers=bearer(rights=rights)).status_code == 403
 
 
+def test_the_export_takes_what_the_list_is_filtered_by(hall, staff):
+    event_id = world.event()
+    hall.register(event_id)
+    zoe = hall.register(event_id, given_name="Zoé", email="zoe@example.org")
+    staff("post", f"/registrations/{zoe['id']}/cancellations")
+    rights = bearer(rights=["people.export", "events.read"])
+
+    def exported(asked):
+        answer = hall.client.get(
+            f"/api/v1/events/events/{event_id}/registration-exports{asked}", headers=rights
+        )
+        assert answer.status_code == 200, answer.json
+        return [row.partition(";")[0].strip('"') for row in answer.text.splitlines()[1:]]
+
+    assert exported("") == ["Claire", "Zoé"]
+    assert exported("?q=ZOE&locale=en") == exported("?status=cancelled") == ["Zoé"]
+    assert exported("?status=confirmed&locale=fr") == ["Claire"]
+    assert exported("?q=zoe&status=confirmed") == []
+
+
 def test_the_path_of_a_registration(hall, staff):
     made = hall.register(world.event())
     staff("post", f"/registrations/{made['id']}/cancellations")

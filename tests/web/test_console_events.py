@@ -97,5 +97,6 @@ def test_who_comes_is_exported_for_who_may_export(open_browser, world, officer, 
     file = f"/console/events/{world.events[0]['id']}/export.csv"
 
     assert "Prénom;Nom" in exporter.get(file).text
+    assert "Prénom;Nom" in exporter.get(f"{file}?q=zoe&status=confirmed").text
     assert officer.get(file).status_code == 403
     assert exporter.get(file, **{"Sec-Fetch-Site": "cross-site"}).status_code == 403
