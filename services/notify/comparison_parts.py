@@ -13,7 +13,7 @@ from sqlalchemy import exists, func, insert, select, union
 from sqlalchemy.orm import Session
 
 from services.notify import comparisons, deliveries, parties
-from services.notify.connectors import Missed, Target
+from services.notify.connectors import Missed, Target, unreadable
 from services.notify.connectors.civicrm import judgement, records
 from services.notify.connectors.civicrm.api import Api
 from services.notify.connectors.civicrm.judgement import Difference, Held
@@ -125,6 +125,8 @@ def read(part: Part) -> Found | Missed:
         return _read_parties(api, part) if part.step == PARTIES else _read_held(api, part)
     except Missed as missed:
         return missed
+    except Exception as error:
+        return unreadable(error)
 
 
 def _read_parties(api: Api, part: Part) -> Found:
@@ -229,7 +231,7 @@ def _known(step: str, ids: list[UUID]) -> Any:
 
 
 def _is_of_erased(session: Session, each: Held) -> bool:
-    if not each.party_id or not judgement.OUR_ID.fullmatch(each.party_id.lower()):
+    if not judgement.OUR_ID.fullmatch(each.party_id.lower()):
         return False
     stands_for = parties.resolve(session, UUID(each.party_id))
     erased = exists().where(Recipient.person_id == stands_for, Recipient.erased_at.is_not(None))

@@ -10,7 +10,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from services.notify import changes, conflicts, crm_events, memories, parties
-from services.notify.connectors import BY_KIND, Arrived, Memory, Missed, Target
+from services.notify.connectors import BY_KIND, Arrived, Memory, Missed, Target, unreadable
 from services.notify.models import CIVICRM, CrmChange, Delivery, Subscription, Transaction
 from services.notify.models.delivery import CLAIM, DeliveryNotFailed
 from services.notify.settings import NotifySettings
@@ -202,6 +202,8 @@ def send(parcel: Parcel, *, at: datetime) -> Arrived | Missed:
         )
     except Missed as missed:
         return missed
+    except Exception as error:
+        return unreadable(error)
 
 
 def conclude(session: Session, parcel: Parcel, answer: Arrived | Missed, *, at: datetime) -> Delivery | None:

@@ -55,3 +55,8 @@ class Missed(Exception):
     def __init__(self, error: str, *, code: int | None = None, retry_after_s: float | None = None) -> None:
         self.error, self.code, self.retry_after_s = error, code, retry_after_s
         super().__init__(error)
+
+
+def unreadable(error: Exception) -> Missed:
+    """The miss of an answer that no rule foresaw: the kind of error alone, for its text may quote anybody."""
+    return Missed(f"answered what cannot be read ({type(error).__name__})")

@@ -2,10 +2,12 @@
 
 `POST <site>/civicrm/ajax/api4/<Entity>/<action>` with `params` as one field of a form, as the page
 CRM_Api4_Page_AJAX of civicrm-core reads it; the key goes by the header of its extension authx. A proxy's
-page in HTML, an error inside a 200 and an answer of another shape are all a miss: nothing is believed.
+page in HTML, an error inside a 200 and an answer of another shape are all a miss: nothing is believed. Signs
+that PostgreSQL cannot store come out as U+FFFD: such a text differs from ours, and staff see where.
 """
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from time import sleep
@@ -15,6 +17,7 @@ from urllib.parse import urlencode
 from services.notify.connectors.patience import retry_after_s
 from services.notify.connectors.target import Missed, Target
 from shared import outbound
+from shared.bodies import strict_json
 
 TIMEOUT_S = 10
 TOGETHER_S = 45
@@ -27,6 +30,8 @@ LATE_S = 30
 MAKING = frozenset({"create", "save"})
 LIMITED, PATIENCE_S = 429, 2
 ANSWER_MAX = 4 * 1024 * 1024
+ID_MAX = 2**63 - 1
+UNSTORED = re.compile(r"[\x00\ud800-\udfff]")
 
 Row = dict[str, Any]
 
@@ -70,6 +75,8 @@ class Api:
             raise Missed(f"{entity}.{action} answered an error", code=answer.status)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise Missed(f"{entity}.{action} answered no rows", code=answer.status)
+        if any("id" in row and not _is_id(row["id"]) for row in rows):
+            raise Missed(f"{entity}.{action} answered an id that is none", code=answer.status)
         return rows
 
     def _send(self, entity: str, action: str, params: Row) -> outbound.Answer:
@@ -105,9 +112,23 @@ def _before_next(action: str, missed: Missed) -> float | None:
     return 0 if again else None
 
 
+def _is_id(told: Any) -> bool:
+    return isinstance(told, int) and 0 < told <= ID_MAX
+
+
 def _decoded(body: bytes) -> Any:
-    """What a body says in JSON; None for anything else, such as a page in HTML."""
+    """What a body says in JSON, all of which can be stored; None for anything else, as a page in HTML."""
     try:
-        return json.loads(body)
-    except ValueError:
+        return _storable(strict_json(body.decode("utf-8-sig")))
+    except (ValueError, RecursionError):
         return None
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return UNSTORED.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_storable(each) for each in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(each) for name, each in value.items()}
+    return value

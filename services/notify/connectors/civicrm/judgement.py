@@ -42,7 +42,7 @@ class Held:
 
     crm_id: int
     record_id: str
-    party_id: str | None
+    party_id: str
 
 
 Rows = Mapping[str, Mapping[str, list[Row]]]
@@ -156,5 +156,5 @@ def held(api: Api, step: str, *, after: int, limit: int) -> tuple[list[Held], in
     if numbers != sorted(set(numbers)) or (numbers and numbers[0] <= after):
         raise Missed("answered another page")
     ours = [row for row in rows if OUR_ID.fullmatch(str(row.get(name)).lower())]
-    found = [Held(row["id"], str(row[name]).lower(), row.get(whose)) for row in ours]
+    found = [Held(row["id"], str(row[name]).lower(), str(row.get(whose) or "")) for row in ours]
     return found, numbers[-1] if len(rows) == limit else None
