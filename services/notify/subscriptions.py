@@ -2,19 +2,21 @@
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.notify.connectors import Target
 from services.notify.connectors.civicrm import preparation
 from services.notify.deliveries import LOOPBACK
 from services.notify.models import CHANGED, CIVICRM, ERASED, WEBHOOKS, Subscription, Transaction
+from services.notify.models.base import database
 from services.notify.settings import NotifySettings, current
 from shared import audit, outbound
 from shared.auth import caller
@@ -22,6 +24,7 @@ from shared.clock import now
 from shared.db import lock
 from shared.errors import Conflict, NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey
+from shared.limits import TooMany, limit
 from shared.messages import reveal, seal
 from shared.once import once
 from shared.outbound import AddressRefused
@@ -29,6 +32,8 @@ from shared.pages import PageQuery, page, paged
 
 routes = Blueprint("subscriptions", __name__, url_prefix="/api/v1/notify/subscriptions")
 RIGHT = "integrations.manage"
+CHECKS_MOST, CHECKS_PER_S = 20, 600
+CHECK_REFUSALS = (preparation.CrmBeingChecked, TooMany, *preparation.REFUSALS)
 
 
 class AddressNeedsTls(Refused):
@@ -103,7 +108,7 @@ def index(query):
         return page(session, living, keys=[Subscription.id.desc()], **query)
 
 
-@routes.post("", allow=RIGHT, refuses=(AddressNeedsTls, AddressRefused, *preparation.REFUSALS))
+@routes.post("", allow=RIGHT, refuses=(AddressNeedsTls, AddressRefused, *CHECK_REFUSALS))
 @routes.arguments(SubscriptionWish)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, SubscriptionMade)
@@ -154,7 +159,7 @@ def change(wish, subscription_id):
         return subscription
 
 
-@routes.post("/<uuid:subscription_id>/preparations", allow=RIGHT, refuses=preparation.REFUSALS)
+@routes.post("/<uuid:subscription_id>/preparations", allow=RIGHT, refuses=CHECK_REFUSALS)
 @routes.response(204)
 def create_preparation(subscription_id):
     """Ask a CiviCRM again whether it takes the key and has all that is needed."""
@@ -186,8 +191,24 @@ def check(url: str, settings: NotifySettings) -> None:
 
 
 def _prepare(url: str, api_key: str, settings: NotifySettings) -> None:
+    """Ask a CRM for all that is needed: CrmBeingChecked while another is asked, TooMany for who asks on."""
+    limit(database.engine, "crm.check", str(caller().person_id), most=CHECKS_MOST, per_s=CHECKS_PER_S)
     hosts = LOOPBACK if settings.demo else ()
-    preparation.prepare(Target(url, api_key, hosts))
+    with _one_check():
+        preparation.prepare(Target(url, api_key, hosts))
+
+
+@contextmanager
+def _one_check() -> Iterator[None]:
+    """One at a time, of all processes: a CRM that is slow holds one thread of the portal and no more."""
+    key = func.hashtext("amicale.crm_check")
+    with database.alone() as connection:
+        if not connection.execute(select(func.pg_try_advisory_lock(key))).scalar_one():
+            raise preparation.CrmBeingChecked
+        try:
+            yield
+        finally:
+            connection.execute(select(func.pg_advisory_unlock(key)))
 
 
 def subscribe(

@@ -54,7 +54,7 @@ def test_a_refusal_says_what_to_do_beside_its_field_and_the_key_is_not_shown(wor
 
 def test_every_refusal_of_a_crm_has_words(app):
     source = (ROOT / "services/notify/connectors/civicrm/preparation.py").read_text()
-    names = re.findall(r"class (\w+)\(Refused\)", source)
+    names = re.findall(r"class (\w+)\((?:Refused|Conflict)\)", source)
     codes = [re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower() for name in names]
 
     with app.test_request_context():
@@ -78,10 +78,18 @@ def test_the_list_tells_kind_last_answer_and_what_waits(world, office):
     assert "Webhook · " in of_tool and "HTTP 503 · 3 essais" in of_tool and "2 changements" in of_tool
 
 
-@pytest.mark.parametrize(("refused", "said"), [(None, "Vérifié"), ("crm_key_refused", "cette clé")])
-def test_a_crm_is_checked_again_and_the_answer_is_a_sentence(world, office, refused, said):
+@pytest.mark.parametrize(
+    ("status", "refused", "said"),
+    [
+        (204, None, "Vérifié"),
+        (422, "crm_key_refused", "cette clé"),
+        (409, "crm_being_checked", "en cours de vérification"),
+        (429, "too_many", "dans dix minutes"),
+    ],
+)
+def test_a_crm_is_checked_again_and_the_answer_is_a_sentence(world, office, status, refused, said):
     world.subscriptions = [crm := subscription()]
-    world.next_problem = refused and problem(422, refused)
+    world.next_problem = refused and problem(status, refused)
 
     answer = office.post(f"/console/connections/{crm['id']}/check")
 

@@ -15,8 +15,10 @@ from web.ui.forms import Filled, key_of
 
 routes = Blueprint("connections", __name__, url_prefix="/connections")
 
-ASKED_WITHIN_S = 30
-"""A CRM is asked four things before it is taken, and may be slow."""
+ASKED_WITHIN_S = 15
+"""A CRM is asked what it has for ten seconds at most, before it is taken."""
+ANSWERS = {409, 422, 429}
+"""Statuses of what can be said in a sentence."""
 WATCHED_MOST = 20
 """So many connections are shown with their last answer and what waits."""
 
@@ -51,7 +53,7 @@ def connect_crm():
     try:
         made = clients.notify().post("/subscriptions", wish, key=key, timeout_s=ASKED_WITHIN_S)
     except Problem as problem:
-        if problem.status not in {409, 422}:
+        if problem.status not in ANSWERS:
             raise
         form.refuse(*_crm_refusal(problem))
         return _list(crm=form), problem.status
@@ -87,7 +89,7 @@ def check(subscription_id: str):
             f"/subscriptions/{segment(subscription_id)}/preparations", timeout_s=ASKED_WITHIN_S
         )
     except Problem as problem:
-        if problem.status != 422:
+        if problem.status not in ANSWERS:
             raise
         return then(_crm_refusal(problem)[1], kind="bad", **back)
     return then(_("Checked: the CRM answers, takes the key and has what is needed."), **back)
@@ -153,10 +155,15 @@ def _crm_refusal(problem: Problem) -> tuple[str, str]:
             "This is not an API key: it has at least 8 characters, without anything around it."
         )
     known = {
+        "crm_being_checked": (
+            "crm_url",
+            _("A CRM is being checked at this moment. Try again in some seconds."),
+        ),
+        "too_many": ("crm_url", _("You have asked often in a short time. Try again in ten minutes.")),
         "crm_not_reached": (
             "crm_url",
             _(
-                "No CiviCRM answers there. Type what stands before /civicrm in the address of its pages, and "
+                "No CiviCRM answers there within ten seconds. Type what stands before /civicrm in the address of its pages, and "
                 "ask who runs it whether the extension AuthX is on and takes API keys by header."
             ),
         ),

@@ -1,18 +1,26 @@
 """What a CRM must have before anything is written there, said by name when it is missing."""
 
+import time
+
 from services.notify.connectors.civicrm import events, participants
 from services.notify.connectors.civicrm.api import Api
 from services.notify.connectors.civicrm.gifts import FINANCIAL_TYPE
 from services.notify.connectors.target import Missed, Target
-from shared.errors import Refused
+from shared.errors import Conflict, Refused
 
 STATUSES = ("Completed", "Refunded")
 CUSTOM_FIELDS = {events.OURS: "Event", participants.OURS: "Participant"}
 REFUSED = frozenset({401, 403})
+TOGETHER_S = 10
+"""Somebody waits for it in front of a page, and a thread of web with them."""
+
+
+class CrmBeingChecked(Conflict):
+    """A CRM is being checked at this moment; ask again in some seconds."""
 
 
 class CrmNotReached(Refused):
-    """This address did not answer as a CiviCRM does."""
+    """This address did not answer as a CiviCRM does, or not all that it was asked within ten seconds."""
 
 
 class CrmKeyRefused(Refused):
@@ -54,7 +62,7 @@ REFUSALS = (
 
 def prepare(target: Target) -> None:
     """Look all of it up, with no transaction open; the first that is missing is raised."""
-    api = Api(target)
+    api = Api(target, ends=time.monotonic() + TOGETHER_S)
     try:
         for entity in ("Contact", "Contribution", "Event", "Participant"):
             api.call(entity, "get", select=["id"], limit=1)
