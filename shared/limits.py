@@ -31,12 +31,14 @@ class TooMany(DomainError):
 
 @dataclass(frozen=True)
 class Limit:
-    """So many of `bucket` for `key` in a window of `per_s` seconds."""
+    """So many of `bucket` for `key` in a window of `per_s` seconds; this time `many` are asked for."""
 
     bucket: str
     key: str
     most: int
     per_s: int
+    many: int = 1
+    refusal: type[TooMany] = TooMany
 
 
 def limit(where: Engine | Connection | Session, bucket: str, key: str, *, most: int, per_s: int) -> None:
@@ -49,7 +51,7 @@ def limit(where: Engine | Connection | Session, bucket: str, key: str, *, most: 
 
 
 def limits(where: Engine | Connection | Session, each: list[Limit]) -> None:
-    """Count one more of each, in this order and in one statement, as far as the first that has too many.
+    """Count what is asked of each, in this order and in one statement, as far as the first that has too many.
 
     What comes after it is not counted: who is refused by their network uses up nobody's address. A row is
     locked until the last is counted, so that all who share buckets name them in the same order.
@@ -58,6 +60,7 @@ def limits(where: Engine | Connection | Session, each: list[Limit]) -> None:
     for number, one in enumerate(each):
         digest = hashlib.sha256(f"{one.bucket}\n{one.key}".encode("utf-8", "replace")).hexdigest()[:32]
         values |= {f"bucket{number}": one.bucket, f"key{number}": digest, f"most{number}": one.most}
+        values[f"many{number}"] = one.many
         values[f"per{number}"] = timedelta(seconds=one.per_s)
     if isinstance(where, Engine):
         with where.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -66,7 +69,7 @@ def limits(where: Engine | Connection | Session, each: list[Limit]) -> None:
         counted = where.execute(_count(len(each)), values).all()
     for one, (_, taken, left) in zip(each, sorted(counted), strict=False):
         if taken > one.most:
-            raise TooMany(left)
+            raise one.refusal(left)
 
 
 def network(address: str) -> str:
@@ -93,12 +96,12 @@ def forget(session: Session) -> int:
 _COUNT = """
     c{n} as (
       insert into rate_limits as known (bucket, key, window_started_at, taken)
-      select :bucket{n}, :key{n}, clock_timestamp(), 1 {after}
+      select :bucket{n}, :key{n}, clock_timestamp(), :many{n} {after}
       on conflict (bucket, key) do update set
         window_started_at = case when known.window_started_at + :per{n} <= excluded.window_started_at
                                  then excluded.window_started_at else known.window_started_at end,
         taken = case when known.window_started_at + :per{n} <= excluded.window_started_at
-                     then 1 else known.taken + 1 end
+                     then :many{n} else known.taken + :many{n} end
       returning {n} as number, taken,
         cast(extract(epoch from window_started_at + :per{n} - clock_timestamp()) as float) as left_s
     )

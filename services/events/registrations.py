@@ -20,6 +20,7 @@ from services.events.agenda import is_visible
 from services.events.bookings import Booking, token
 from services.events.models import Transaction, database
 from services.events.models.events import PER_REGISTRATION_MOST, EventNotOpen, RegistrationClosed
+from services.events.registration_limits import TooManySeats, slow_down
 from shared import telemetry
 from shared.auth import Caller, caller
 from shared.bodies import FieldsRefused
@@ -27,9 +28,9 @@ from shared.clock import now
 from shared.db import sqlstate, uuid7
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.http import Blueprint, IdempotencyKey
-from shared.limits import Limit, TooMany, limits, network
+from shared.limits import TooMany
 from shared.messages import RegistrationConfirmed
-from shared.names import PersonName, fold, same_wish
+from shared.names import PersonName, same_wish
 from shared.once import KeyReused, scope_of, wish_hash
 from shared.outbox import row as outbox_row
 
@@ -81,7 +82,15 @@ class RegistrationMade(Schema):
 @routes.post(
     "",
     allow="anyone",
-    refuses=(NotFound, EventNotOpen, RegistrationClosed, AlreadyRegistered, seats.SoldOut, TooMany),
+    refuses=(
+        NotFound,
+        EventNotOpen,
+        RegistrationClosed,
+        AlreadyRegistered,
+        seats.SoldOut,
+        TooMany,
+        TooManySeats,
+    ),
 )
 @routes.arguments(RegistrationWish)
 @routes.arguments(IdempotencyKey, location="headers")
@@ -104,7 +113,7 @@ def _register(wish: dict[str, Any], scope: dict[str, Any]) -> dict[str, Any]:
         found = look(each, wish, scope=scope, by=caller(), at=at)
         if isinstance(found, dict):
             return found
-        slow_down(each, caller(), wish)
+        slow_down(each, caller(), wish, len(found.attendees))
         if found.is_simple:
             return take(each, wish, found, scope=scope, at=at)
     with Transaction() as session:
@@ -170,17 +179,6 @@ def take(
             raise
         raise Overtaken from None
     return _told(booking.id, wish["event_id"], booking.seats)
-
-
-def slow_down(each: Connection, who: Caller, wish: dict[str, Any]) -> None:
-    """Who would fill a hall, or somebody's mailbox, is slowed: by network, and by the address typed.
-
-    Nothing counts everyone together: a popular event is not an attack.
-    """
-    counted = [Limit("events.address", network(who.address), most=20, per_s=600)]
-    if wish.get("email"):
-        counted.append(Limit("events.email", fold(wish["email"]), most=10, per_s=600))
-    limits(each, counted)
 
 
 def _known(event: Row[Any], scope: dict[str, Any]) -> dict[str, Any]:

@@ -175,13 +175,59 @@ def test_a_mailbox_is_not_filled(hall):
     assert answers == [201] * 10 + [429]
 
 
+@pytest.mark.parametrize("typed", ["claire+{}@example.org", "Claire+{}@EXAMPLE.org"])
+def test_an_address_with_signs_of_its_own_is_the_same_mailbox(hall, typed):
+    event_id = world.event()
+
+    answers = [hall.ask(event_id, email=typed.format(n)).status_code for n in range(11)]
+
+    assert answers == [201] * 10 + [429]
+
+
 def test_nobody_registers_a_whole_town_from_one_address(hall):
     event_id = world.event()
     sent = {"X-Forwarded-For": "10.1.1.1"}
 
-    answers = [hall.ask(event_id, email=f"a{n}@example.org", headers=sent).status_code for n in range(21)]
+    answers = [hall.ask(event_id, email=f"a{n}@example.org", headers=sent).status_code for n in range(61)]
 
-    assert answers == [201] * 20 + [429]
+    assert answers == [201] * 60 + [429]
+
+
+COMPANIONS = [{"given_name": "Paul", "family_name": "Roux"}] * 19
+
+
+def test_a_guest_does_not_fill_a_hall_from_one_network(hall):
+    event_id = world.event(seats_max=200, per_registration_max=20)
+    sent = {"X-Forwarded-For": "10.1.1.2"}
+
+    asked = [
+        hall.ask(event_id, email=f"a{n}@example.org", companions=COMPANIONS, headers=sent) for n in range(10)
+    ]
+
+    assert [each.status_code for each in asked] == [201] * 3 + [429] * 7
+    assert asked[-1].json["code"] == "too_many_seats" and int(asked[-1].headers["Retry-After"]) > 500
+    assert seats_taken(hall, event_id) == 60
+    assert hall.ask(event_id, email="other@example.org").status_code == 201
+
+
+def test_a_guest_does_not_fill_a_hall_under_one_address_from_many_networks(hall):
+    event_id = world.event(seats_max=200, per_registration_max=20)
+
+    asked = [hall.ask(event_id, email=f"a+{n}@example.org", companions=COMPANIONS) for n in range(3)]
+
+    assert [each.status_code for each in asked] == [201, 201, 429]
+    assert asked[-1].json["code"] == "too_many_seats"
+
+
+def test_who_is_signed_in_has_their_seats_where_guests_have_taken_many(hall):
+    event_id = world.event(per_registration_max=20)
+    sent = {"X-Forwarded-For": "10.1.1.3"}
+    for n in range(4):
+        hall.ask(event_id, email=f"a{n}@example.org", companions=COMPANIONS, headers=sent)
+
+    answer = hall.ask(event_id, given_name=None, family_name=None, email=None, headers=bearer(world.card()) | sent)
+
+    assert answer.status_code == 201, answer.json
 
 
 def test_who_wrote_first_is_found_when_read_again(hall, monkeypatch):

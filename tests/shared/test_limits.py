@@ -46,6 +46,19 @@ def test_many_at_once_are_counted_exactly(small: Flask) -> None:
     assert let_in == 20
 
 
+def test_many_of_one_request_are_counted_and_refused_in_their_own_words(small: Flask) -> None:
+    class TooManySeats(TooMany):
+        """Many seats."""
+
+    def seats(many: int) -> None:
+        limits(database.engine, [Limit("seats", "home", most=5, per_s=60, many=many, refusal=TooManySeats)])
+
+    seats(3)
+    seats(2)
+    with pytest.raises(TooManySeats):
+        seats(1)
+
+
 @pytest.mark.parametrize(
     ("address", "same"),
     [

@@ -121,6 +121,14 @@ def test_seats_that_were_given_back_can_be_taken_anew_with_the_same_form(browser
     assert anew != link and "Vous êtes inscrit" in browser.get(anew).text
 
 
+def test_many_seats_from_one_network_are_refused_in_words_that_help(browser, world):
+    world.next_problem = problem(429, "too_many_seats")
+
+    page = browser.corrected(PAGE, GUEST).text
+
+    assert "Connectez-vous, ou réessayez dans dix minutes" in page
+
+
 def test_a_hall_that_fills_meanwhile_is_said_and_nothing_typed_is_lost(browser, world):
     world.next_problem = problem(409, "sold_out")
     world.events = [event(seats_left=0)]

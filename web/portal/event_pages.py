@@ -161,6 +161,8 @@ def refuse(event, form, problem):
 
 def whole_refusal(event, problem):
     """What to say when no field is to blame."""
+    if problem.code == "too_many_seats":
+        return _("Many seats were just taken from where you are. Sign in, or try again in ten minutes.")
     if problem.status == 429:
         return _("That was a lot at once. Try again in a few minutes: your answers are kept.")
     if problem.code == "sold_out":
