@@ -7,22 +7,17 @@ deploy/kafka/topics.yml on the broker that the environment names.
 
 import logging
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from kafka import ConsumerRebalanceListener, KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import (
-    ACL,
-    ACLOperation,
-    ACLPermissionType,
-    ConfigResource,
-    ResourcePattern,
-    ResourceType,
-)
+from kafka.admin import ACL, ACLOperation, ACLPermissionType, ConfigResource, ResourcePattern, ResourceType
 from kafka.errors import (
+    AuthorizationError,
     CommitFailedError,
     IncompatibleBrokerVersion,
     KafkaError,
@@ -42,6 +37,7 @@ __all__ = [
     "KafkaTimeoutError",
     "Topic",
     "TopicPartition",
+    "TopicsRefused",
     "commit_by_value",
     "discard",
     "topics",
@@ -109,6 +105,10 @@ class Topic:
     readers: tuple[str, ...]
 
 
+class TopicsRefused(KafkaError):  # type: ignore[misc]
+    """The broker did not do all that topics, their settings and rights need; its text says what, to whom."""
+
+
 class Broker:
     """Where Kafka is and how it is spoken to; makes clients, holds none."""
 
@@ -148,21 +148,34 @@ class Broker:
         """Make the topics that are missing; their names. Those that are there get the settings declared.
 
         Partitions of topics that are there stay as they are. With `rights`, each topic's writer and
-        readers are granted theirs, on a broker that asks who is calling.
+        readers are granted theirs, on a broker that asks who is calling. TopicsRefused when it did not do all
+        of it: who calls needs Create and Alter on the cluster, and AlterConfigs on its topics.
         """
         admin = self._admin()
         try:
             there = set(admin.list_topics())
             missing = [topic for topic in topics() if topic.name not in there]
             for topic in missing:
-                with suppress(TopicAlreadyExistsError):
+                with suppress(TopicAlreadyExistsError), self._refused("Create on the cluster"):
                     admin.create_topics({topic.name: _options(topic, replication)}, wait_for_metadata=True)
-            _align(admin, [topic for topic in topics() if topic.name in there])
+            with self._refused("AlterConfigs on the topics"):
+                _align(admin, [topic for topic in topics() if topic.name in there])
             if rights:
-                admin.create_acls([right for topic in topics() for right in _rights(topic)])
+                with self._refused("Alter on the cluster"):
+                    _grant(admin, [right for topic in topics() for right in _rights(topic)])
             return [topic.name for topic in missing]
         finally:
             admin.close()
+
+    @contextmanager
+    def _refused(self, needed: str) -> Iterator[None]:
+        """Say whom the broker refused something, and what they lack."""
+        try:
+            yield
+        except (AuthorizationError, TopicsRefused) as error:
+            login = self._options.get("sasl_plain_username") or "a caller without a login"
+            said = error.args[0] if error.args else type(error).__name__
+            raise TopicsRefused(f"Kafka refuses {login} what takes {needed}: {said}") from None
 
     def _admin(self) -> Any:
         return KafkaAdminClient(**CLIENT, **self._options)
@@ -238,10 +251,17 @@ def _align(admin: Any, there: list[Topic]) -> None:
     with suppress(IncompatibleBrokerVersion):  # the embedded one: its topics are always new
         found = admin.describe_topics([topic.name for topic in there])
         copies = {each["name"]: len(each["partitions"][0]["replica_nodes"]) for each in found}
-        admin.alter_configs(
+        told = admin.alter_configs(
             [ConfigResource("topic", each.name, _config(each, copies[each.name])) for each in there],
             raise_on_unknown=False,
         )
+        if refused := [said for names in told.values() for said in names.values() if said != "OK"]:
+            raise TopicsRefused(refused[0])
+
+
+def _grant(admin: Any, rights: list[ACL]) -> None:
+    if refused := admin.create_acls(rights)["failed"]:
+        raise refused[0]
 
 
 def _rights(topic: Topic) -> list[ACL]:
@@ -266,7 +286,11 @@ def main(arguments: list[str]) -> int:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     settings = KafkaSettings.from_env("kafka")
     rights = bool(settings.kafka_sasl_mechanism)
-    made = Broker.of(settings).apply_topics(replication=settings.kafka_replication, rights=rights)
+    try:
+        made = Broker.of(settings).apply_topics(replication=settings.kafka_replication, rights=rights)
+    except TopicsRefused as refused:
+        print(refused.args[0], file=sys.stderr)
+        return 1
     print(f"topics: {len(made)} made, {len(topics()) - len(made)} there already")
     return 0
 

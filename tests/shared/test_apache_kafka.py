@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import pytest
 
+from shared import kafka as kafka_of_amicale
 from shared.consumer import Consumer
 from shared.inbox import Inbox
-from shared.kafka import ConfigResource, KafkaError
+from shared.kafka import Broker, ConfigResource, KafkaError, TopicsRefused
 from shared.relay import Relay
 from tests.support import apache_kafka
 from tests.support.apache_kafka import ApacheKafka
@@ -92,3 +93,34 @@ def test_settings_of_topics_that_are_there_are_brought_in_line(kafka: ApacheKafk
     assert kafka.broker.apply_topics() == []
     assert settings()["max.compaction.lag.ms"] == "604800000"
     assert settings()["cleanup.policy"] == "compact"
+
+
+def test_who_may_not_set_topics_is_told_what_they_lack(kafka: ApacheKafka) -> None:
+    with pytest.raises(TopicsRefused, match="Kafka refuses giving what takes AlterConfigs on the topics"):
+        kafka.as_user("giving").apply_topics(rights=True)
+
+
+@pytest.mark.parametrize(
+    ("lacked", "named"),
+    [("_align", "AlterConfigs on the topics"), ("_grant", "Alter on the cluster")],
+)
+def test_settings_and_rights_that_are_refused_end_the_command(
+    kafka: ApacheKafka,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    lacked: str,
+    named: str,
+) -> None:
+    """The administrator, but for one act, that a service tries."""
+    act, stranger = getattr(kafka_of_amicale, lacked), kafka.as_user("giving")._admin()
+    monkeypatch.setattr(kafka_of_amicale, lacked, lambda _, wanted: act(stranger, wanted))
+    monkeypatch.setattr(Broker, "of", lambda _: kafka.broker)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", kafka.address)
+    monkeypatch.setenv("KAFKA_SASL_MECHANISM", "PLAIN")
+
+    assert kafka_of_amicale.main(["topics"]) == 1
+
+    said = capsys.readouterr()
+    assert "Kafka refuses admin" in said.err and named in said.err and "uthorization" in said.err
+    assert said.out == ""
+    stranger.close()
