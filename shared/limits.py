@@ -51,7 +51,7 @@ def limit(where: Engine | Connection | Session, bucket: str, key: str, *, most: 
 
 
 def limits(where: Engine | Connection | Session, each: list[Limit]) -> None:
-    """Count what is asked for of each, in order and in one statement, to the first that has too many.
+    """Count what is asked of each, in this order and in one statement, as far as the first that has too many.
 
     What comes after it is not counted: who is refused by their network uses up nobody's address. A row is
     locked until the last is counted, so that all who share buckets name them in the same order.

@@ -32,7 +32,7 @@ class NotSent(Exception):
 
 
 class AddressRefused(Refused):
-    """This address is not one that Amicale sends to: it must be public, http(s), on a usual port."""
+    """This address is not one that Amicale sends to: it must be public, and start with http or https."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,13 @@ def _is_public(text: str) -> bool:
             return False
         if address.ipv4_mapped:
             return True
+    if any(address in each for each in _FORMER):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
+_FORMER = (ipaddress.IPv4Network("192.88.99.0/24"), ipaddress.IPv6Network("fec0::/10"))
+"""The relays of 6to4 (RFC 7526) and the sites' own addresses (RFC 3879) of former days."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 

@@ -25,6 +25,7 @@ RIGHTS = frozenset(
 
 LIVE = frozenset(
     {
+        "events.manage",
         "giving.refund",
         "receipts.issue",
         "people.manage",

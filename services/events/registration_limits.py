@@ -1,8 +1,8 @@
 """Registration limits: who would fill a hall, or somebody's mailbox, is slowed.
 
-Counted by network and by the address typed. What a guest takes away are seats, so these are counted; who
-is signed in has one registration of each event. Nothing counts everyone together: a popular event is not an
-attack, nor is a school behind one address.
+Counted by network, and by the address typed. What a guest takes away are seats, so that these are counted;
+who is signed in has one registration of each event. Nothing counts everyone together: a popular event is not
+an attack, nor is a school behind one address.
 """
 
 from typing import Any

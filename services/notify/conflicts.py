@@ -162,8 +162,8 @@ def _of(clash: Clash, key: str) -> dict[str, str]:
     return {
         "record": clash.record,
         "field": clash.field,
-        "ours": str(records.folded(clash.field, clash.ours)),
-        "theirs": str(records.folded(clash.field, clash.theirs)),
+        "ours": records.shown(clash.field, clash.ours),
+        "theirs": records.shown(clash.field, clash.theirs),
         "our_mark": records.mark(key, clash.field, clash.ours),
         "their_mark": records.mark(key, clash.field, clash.theirs),
     }

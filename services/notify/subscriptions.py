@@ -60,7 +60,7 @@ class SubscriptionWish(Schema):
     types = _types(load_default=lambda: [CHANGED, ERASED])
     connector = fields.String(load_default=WEBHOOKS, validate=validate.OneOf([WEBHOOKS, CIVICRM]))
     api_key = fields.String(
-        validate=validate.Length(8, 500),
+        validate=[validate.Length(8, 500), validate.Regexp(r"[!-~]+\Z", error="Not visible ASCII.")],
         metadata={"description": "of a user of the CRM; asked for, and taken, for `civicrm` alone"},
     )
 

@@ -1,4 +1,4 @@
-"""Links open what they lead to without a password: none is written whole to the gateway's log."""
+"""Links open what they lead to without a password: none stands in the gateway's log, whatever takes it."""
 
 from pathlib import Path
 from typing import Any

@@ -99,7 +99,17 @@ def test_commands_name_modules_that_exist(name: str) -> None:
 def test_nothing_of_the_demo_is_there() -> None:
     assert not any("AMICALE_DEMO" in each.get("environment", {}) for each in CONTAINERS.values())
     assert "sandbox" not in (ROOT / "deploy/docker/Dockerfile").read_text()
-    assert "!sandbox" not in (ROOT / ".dockerignore").read_text()
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "!sandbox" not in ignored
+    assert ignored.index("services/*/demo*.py") > ignored.index("!services")
+
+
+def test_nothing_that_runs_needs_the_demos_data() -> None:
+    demo = set(ROOT.glob("services/*/demo*.py"))
+    running = {each for part in ("services", "shared", "web") for each in (ROOT / part).rglob("*.py")} - demo
+
+    named = re.compile(r"^\s*(from|import) .*\bdemo(_\w+)?\b", re.MULTILINE)
+    assert demo and [each for each in running if named.search(each.read_text())] == []
 
 
 @pytest.mark.parametrize("name", sorted(CONTAINERS))

@@ -4,6 +4,7 @@ Strimzi's and CloudNativePG's schemas are not at hand without a network: the fie
 """
 
 import re
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import kubernetes_validate
@@ -212,3 +213,20 @@ def test_only_a_service_itself_reaches_its_database() -> None:
         assert callers["values"] == [f"{service}-api", f"{service}-worker", f"{service}-migrate"]
     (to,) = policies["gateway"]["spec"]["egress"]
     assert to["to"][0]["podSelector"]["matchExpressions"][0]["values"] == ["api", "web"]
+
+
+def test_outside_is_no_network_of_ones_own() -> None:
+    (to,) = of_kind("NetworkPolicy")["outside"]["spec"]["egress"][0]["to"]
+    outside = to["ipBlock"]
+
+    inside = [ip_network(each) for each in outside["except"]]
+    for address in (
+        "10.1.2.3",
+        "100.64.0.1",
+        "100.127.255.254",
+        "172.31.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+    ):
+        assert any(ip_address(address) in each for each in inside), address
+    assert outside["cidr"] == "0.0.0.0/0" and not any(ip_address("8.8.8.8") in each for each in inside)

@@ -75,8 +75,9 @@ def test_the_export_takes_what_the_list_is_filtered_by(hall, staff):
     rights = bearer(rights=["people.export", "events.read"])
 
     def exported(asked):
-        path = f"/api/v1/events/events/{event_id}/registration-exports{asked}"
-        answer = hall.client.get(path, headers=rights)
+        answer = hall.client.get(
+            f"/api/v1/events/events/{event_id}/registration-exports{asked}", headers=rights
+        )
         assert answer.status_code == 200, answer.json
         return [row.partition(";")[0].strip('"') for row in answer.text.splitlines()[1:]]
 

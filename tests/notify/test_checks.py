@@ -47,6 +47,15 @@ def test_of_ten_checks_at_once_one_is_made_and_the_others_are_told_at_once(app, 
     assert _checked(app, crm, staff).status_code == 204
 
 
+@pytest.mark.parametrize("key", [f"{CRM_KEY}\r\nX: 1", "clé-du-crm", "a key of words", f"{CRM_KEY}\n"])
+def test_a_key_that_no_header_carries_is_said_to_be_none(app, crm, staff, key):
+    wish = {"url": f"{crm.url}/", "connector": "civicrm", "api_key": key}
+
+    answer = app.test_client().post(API, json=wish, headers=staff | {"Idempotency-Key": "a-wrong-key"})
+
+    assert (answer.status_code, list(answer.json["errors"])) == (422, ["api_key"])
+
+
 def test_another_crm_is_not_taken_meanwhile(app, crm, staff):
     wish = {"url": f"{crm.url}/", "connector": "civicrm", "api_key": CRM_KEY}
     headers = staff | {"Idempotency-Key": "another-crm"}

@@ -5,11 +5,12 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from sqlalchemy import select
 
-from services.notify import comparisons, schedule
+from services.notify import comparisons, memories, schedule
 from services.notify.connectors import civicrm
-from services.notify.connectors.civicrm import api
-from services.notify.models import CrmComparison, Transaction
+from services.notify.connectors.civicrm import api, records
+from services.notify.models import CrmComparison, CrmDifference, Transaction
 from shared import outbound
 from tests.support import facts
 from tests.support.crm_changes import Clock, again, conflicts_found, last, push, settle
@@ -35,6 +36,19 @@ def answering(monkeypatch):
         monkeypatch.setattr(api.outbound, "send", lambda *_, **__: told)
 
     return answer
+
+
+@pytest.fixture
+def rewriting(monkeypatch):
+    """Set what stands in answers in place of -odd-: what no CiviCRM would take."""
+    sent, instead = outbound.send, {}
+
+    def send(*told, **more):
+        answer = sent(*told, **more)
+        return replace(answer, body=answer.body.replace(b"-odd-", instead.get("text", b"-odd-")))
+
+    monkeypatch.setattr(api.outbound, "send", send)
+    return lambda text: instead.update(text=text)
 
 
 def _begun(crm):
@@ -79,19 +93,13 @@ def test_what_no_rule_foresaw_is_a_miss_that_names_no_value(demo, crm, monkeypat
 
 
 @pytest.mark.parametrize("odd", [rb"\u0000", rb"\ud800"])
-def test_signs_that_cannot_be_kept_are_a_conflict_and_a_difference_like_any_other(
-    demo, crm, monkeypatch, odd
-):
-    message, clock, sent = facts.settled(), Clock(), outbound.send
+def test_signs_that_cannot_be_kept_are_a_conflict_and_a_difference_like_any_other(demo, crm, rewriting, odd):
+    message, clock = facts.settled(), Clock()
     settle(demo, message)
     push(clock)
     crm.change(message.party_id, first_name="Cla-odd-ire")
+    rewriting(odd)
 
-    def send(*told, **more):
-        answer = sent(*told, **more)
-        return replace(answer, body=answer.body.replace(b"-odd-", odd))
-
-    monkeypatch.setattr(api.outbound, "send", send)
     comparison_id = _begun(crm)
     while schedule.compare_next(clock=clock):
         pass
@@ -101,6 +109,49 @@ def test_signs_that_cannot_be_kept_are_a_conflict_and_a_difference_like_any_othe
     assert (_read(comparison_id).status, _read(comparison_id).differing_count) == ("finished", 1)
     [conflict] = conflicts_found()
     assert (last().status, conflict.theirs) == ("delivered", "Cla\ufffdire")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "kept"),
+    [
+        ("é" * 200_000, "é" * 499 + "…"),
+        ("é" * 500, "é" * 500),
+        ("Claire\u202eriaM", "Claire\ufffdriaM"),
+        ("\u0643\u0644\u064a\u0631", "\u0643\u0644\u064a\u0631"),
+    ],
+    ids=["long", "not too long", "turned", "written from the right"],
+)
+def test_of_what_stands_there_so_much_is_kept_as_staff_can_read(demo, crm, rewriting, theirs, kept):
+    message, clock = facts.settled(), Clock()
+    settle(demo, message)
+    push(clock)
+    crm.change(message.party_id, first_name="-odd-")
+    rewriting(theirs.encode())
+
+    comparison_id = _begun(crm)
+    while schedule.compare_next(clock=clock):
+        pass
+    settle(demo, facts.settled(again(message)))
+    push(clock)
+
+    with Transaction() as session:
+        differs = select(CrmDifference.theirs).where(CrmDifference.comparison_id == comparison_id)
+        assert session.execute(differs).scalar_one() == kept
+    [conflict] = conflicts_found()
+    assert conflict.theirs == kept
+
+
+def test_what_differs_after_what_is_shown_is_told_by_its_mark(demo, crm, rewriting):
+    message, clock = facts.settled(), Clock()
+    settle(demo, message)
+    push(clock)
+    crm.change(message.party_id, first_name="-odd-")
+    for end in ("one", "two"):
+        rewriting(("é" * 600 + end).encode())
+        settle(demo, facts.settled(again(message)))
+        push(clock)
+        [conflict] = conflicts_found()
+        assert conflict.their_mark == records.mark(memories.key(demo), "first_name", "é" * 600 + end)
 
 
 def test_a_record_of_whoever_is_no_text_ends_no_comparison(demo, crm, monkeypatch):

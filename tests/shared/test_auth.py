@@ -145,6 +145,12 @@ def test_live_rights_are_rights() -> None:
     assert LIVE <= RIGHTS
 
 
+@pytest.mark.parametrize("right", ["events.manage", "giving.refund", "people.manage", "rights.manage"])
+def test_what_cannot_be_undone_asks_whether_the_right_is_still_there(right: str) -> None:
+    """A cancelled event has written to everybody who comes, a refund has left."""
+    assert right in LIVE
+
+
 class Directory:
     """A stand-in for the directory's two addresses, over real HTTP."""
 

@@ -83,6 +83,8 @@ def test_a_request_arrives_whole_and_so_does_the_answer() -> None:
         "[2002:7f00:1::]",
         "[ff02::1]",
         "[::127.0.0.1]",
+        "192.88.99.1",
+        "[fec0::1]",
     ],
 )
 def test_addresses_inside_are_refused_before_connecting(host: str) -> None:

@@ -1,5 +1,5 @@
-"""Connections: the school's other tools that hear of gifts, registrations and who made them, by signed
-webhook or as a CiviCRM."""
+"""Connections: the school's other tools that hear what changes about a person or a gift, by signed webhook or
+as a CiviCRM."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -152,7 +152,8 @@ def _crm_refusal(problem: Problem) -> tuple[str, str]:
     """The field to look at again, and why a CRM was not taken: what to do there."""
     if "api_key" in problem.fields:
         return "crm_key", _(
-            "This is not an API key: it has at least 8 characters, without anything around it."
+            "This is not an API key: it has at least 8 letters without accents, digits and signs, and no "
+            "space."
         )
     known = {
         "crm_being_checked": (
@@ -164,8 +165,8 @@ def _crm_refusal(problem: Problem) -> tuple[str, str]:
             "crm_url",
             _(
                 "No CiviCRM answers there within ten seconds. Type what stands before /civicrm in the "
-                "address of its pages, and ask who runs it whether the extension AuthX is on and takes "
-                "API keys by header."
+                "address of its pages, and ask who runs it whether the extension AuthX is on and takes API "
+                "keys by header."
             ),
         ),
         "crm_key_refused": (

@@ -58,5 +58,5 @@ class Missed(Exception):
 
 
 def unreadable(error: Exception) -> Missed:
-    """The miss of an answer that no rule foresaw: only the kind is told, its text may quote anybody."""
+    """The miss of an answer that no rule foresaw: the kind of error alone, for its text may quote anybody."""
     return Missed(f"answered what cannot be read ({type(error).__name__})")

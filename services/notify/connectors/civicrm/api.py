@@ -117,7 +117,7 @@ def _is_id(told: Any) -> bool:
 
 
 def _decoded(body: bytes) -> Any:
-    """What a body says in JSON, all of it storable; None for anything else, such as a page in HTML."""
+    """What a body says in JSON, all of which can be stored; None for anything else, as a page in HTML."""
     try:
         return _storable(strict_json(body.decode("utf-8-sig")))
     except (ValueError, RecursionError):

@@ -134,10 +134,10 @@ def _judged(
     [row] = rows
     place = records.CONTACT if entity == "contact" else record_id
     for name in records.differing(place, ours, row, kept, key):
-        told, theirs = (str(records.folded(name, each)) for each in (ours[name], row.get(name)))
+        told, theirs = (records.shown(name, each) for each in (ours[name], row.get(name)))
         yield Difference("differing", entity, record_id, party_id, row["id"], name, told, theirs)
     if entity != "contact" and row.get(gifts.WHOSE) != party_id:
-        whose = str(row.get(gifts.WHOSE) or "")
+        whose = records.shown("contact_id", row.get(gifts.WHOSE))
         yield Difference("differing", entity, record_id, party_id, row["id"], "contact_id", party_id, whose)
 
 

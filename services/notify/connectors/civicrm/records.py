@@ -7,6 +7,7 @@ are unique in CiviCRM. A participant goes by a custom field (our registration's 
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,6 +42,10 @@ OURS_ALONE = frozenset({"is_deleted"})
 
 LANGUAGES = {"fr": "fr_FR", "en": "en_US"}
 UNNAMED = "(sans nom)"
+SHOWN_MAX = 500
+UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Controls, and those that change the direction of writing."""
+
 NAMELESS = {
     "first_name": "",
     "last_name": "(effacé)",
@@ -166,6 +171,15 @@ def folded(name: str, value: Any) -> Any:
     if value is None:
         return ""
     return str(value).strip()
+
+
+def shown(name: str, value: Any) -> str:
+    """A value as staff are shown it: its beginning, without signs that would turn or hide what stands there.
+
+    What is the same is told by marks, of the whole value.
+    """
+    text = UNSEEN.sub("\ufffd", str(folded(name, value))[: SHOWN_MAX + 1])
+    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 1]}…"
 
 
 def mark(key: str, name: str, value: Any) -> str:
