@@ -20,6 +20,7 @@ from shared import auth
 from shared.bodies import FieldsRefused, NotJson, check_texts, is_sound, parse_json
 from shared.errors import DomainError, NotFound
 from shared.problems import MEDIA_TYPE, flat, from_http
+from shared.promises import SOMETIMES
 from shared.rights import RIGHTS, check_policy
 
 BODY_MAX = 256 * 1024
@@ -47,9 +48,9 @@ class Problem(Schema):
     title = fields.String()
     status = fields.Integer()
     code = fields.String(required=True)
-    detail = fields.String()
-    request_id = fields.String()
-    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    detail = fields.String(metadata=SOMETIMES)
+    request_id = fields.String(metadata=SOMETIMES)
+    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), metadata=SOMETIMES)
 
 
 class IdempotencyKey(Schema):

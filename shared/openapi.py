@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 from marshmallow import Schema
 
-from shared import auth, bodies, errors, http, limits, once, tokens
+from shared import auth, bodies, errors, http, limits, once, promises, tokens
 from shared.errors import DomainError, code_of, first_line
 from shared.rights import LIVE, RIGHTS
 
@@ -64,6 +64,7 @@ def complete(document: dict[str, Any], app: Flask, *, service: str, public_url: 
             if method in item:
                 _join_files(item[method], document["components"]["schemas"])
                 _complete(item[method], service, method, path)
+    promises.promise(document)
     return document
 
 
