@@ -246,11 +246,17 @@ def _documented(view: Callable[..., Any], allow: str, refuses: Iterable[type[Dom
     """The view's documentation with its policy: who may call it, and which errors follow from that."""
     known = dict(getattr(view, "_apidoc", {}))
     manual = dict(known.get("manual_doc", {}))
-    needs_token = allow == "signed_in" or allow in RIGHTS
-    manual.setdefault("security", [{"bearer": []}] if needs_token else [])
+    manual.setdefault("security", _security(allow))
     manual["x-allow"] = allow
     manual["x-refuses"] = list(refuses)
     return {**known, "manual_doc": manual}
+
+
+def _security(allow: str) -> list[dict[str, list[str]]]:
+    """How a caller says who they are: always, if they like, or never where a link says enough."""
+    if allow == "signed_in" or allow in RIGHTS:
+        return [{"bearer": []}]
+    return [{}, {"bearer": []}] if allow == "anyone" else []
 
 
 __all__ = ["Api", "Blueprint", "IdempotencyKey", "Parser", "Problem", "policy"]

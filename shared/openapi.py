@@ -120,7 +120,9 @@ def _follow(operation: dict[str, Any], path: str) -> Iterable[type[DomainError]]
     """The errors that follow from what a route is, whatever it does."""
     allow, parameters = operation["x-allow"], operation.get("parameters", ())
     if allow == "signed_in" or allow in RIGHTS:
-        yield from (auth.SignInRequired, tokens.TokenRefused)
+        yield auth.SignInRequired
+    if operation["security"] != [{"session": []}]:
+        yield tokens.TokenRefused
     if allow in RIGHTS:
         yield auth.RightMissing
     if allow in LIVE:
