@@ -5,10 +5,11 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.notify.connectors import Target
@@ -23,7 +24,7 @@ from shared.db import lock
 from shared.errors import Conflict, NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey
 from shared.messages import reveal, seal
-from shared.once import once
+from shared.once import once, scope_of
 from shared.outbound import AddressRefused
 from shared.pages import PageQuery, page, paged
 
@@ -37,6 +38,10 @@ class AddressNeedsTls(Refused):
 
 class CrmAddressFixed(Conflict):
     """The address of a CRM stays: what is known of its records would be wrong of another's. Connect anew."""
+
+
+class CrmAlreadyConnected(Conflict):
+    """This CRM is connected already: each change would go there twice. End that connection first."""
 
 
 def _types(**options: Any) -> fields.List:
@@ -103,7 +108,9 @@ def index(query):
         return page(session, living, keys=[Subscription.id.desc()], **query)
 
 
-@routes.post("", allow=RIGHT, refuses=(AddressNeedsTls, AddressRefused, *preparation.REFUSALS))
+@routes.post(
+    "", allow=RIGHT, refuses=(AddressNeedsTls, AddressRefused, CrmAlreadyConnected, *preparation.REFUSALS)
+)
 @routes.arguments(SubscriptionWish)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, SubscriptionMade)
@@ -119,6 +126,8 @@ def create(wish, header):
         _prepare(wish["url"], api_key, settings)
     values = _values(**wish, at=at, settings=settings, secret=api_key)
     with Transaction() as session:
+        if wish["connector"] == CIVICRM:
+            _check_new(session, wish["url"], key=header["key"])
         subscription = once(session, Subscription, header["key"], values=values, claim_s=0, **wish)
         if not subscription.repeated:
             _audit(session, "subscription.made", subscription.id, at=at, changed=wish)
@@ -188,6 +197,22 @@ def check(url: str, settings: NotifySettings) -> None:
 def _prepare(url: str, api_key: str, settings: NotifySettings) -> None:
     hosts = LOOPBACK if settings.demo else ()
     preparation.prepare(Target(url, api_key, hosts))
+
+
+def _check_new(session: Session, url: str, *, key: str) -> None:
+    """CrmAlreadyConnected for a CRM that is told already, but by this same wish; one such wish at a time."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext("amicale.crm_connected"))))
+    living = select(Subscription).filter_by(connector=CIVICRM, deleted_at=None)
+    repeated = select(Subscription.id).filter_by(**scope_of(key))
+    told = session.execute(living.where(Subscription.id.not_in(repeated))).scalars()
+    if any(_place(each.url) == _place(url) for each in told):
+        raise CrmAlreadyConnected
+
+
+def _place(url: str) -> tuple[str | None, int, str]:
+    """Where an address leads, however it is written."""
+    target = urlsplit(url)
+    return target.hostname, target.port or (80 if target.scheme == "http" else 443), target.path.rstrip("/")
 
 
 def subscribe(

@@ -1,5 +1,5 @@
-"""Connections: the school's other tools that hear of gifts, registrations and who made them, by signed webhook
-or as a CiviCRM."""
+"""Connections: the school's other tools that hear of gifts, registrations and who made them, by webhook or as
+a CiviCRM."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -153,6 +153,13 @@ def _crm_refusal(problem: Problem) -> tuple[str, str]:
             "This is not an API key: it has at least 8 characters, without anything around it."
         )
     known = {
+        "crm_already_connected": (
+            "crm_url",
+            _(
+                "This CRM is connected already: it is in the list above. To give it another key, remove that "
+                "connection first."
+            ),
+        ),
         "crm_not_reached": (
             "crm_url",
             _(
