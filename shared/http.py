@@ -20,6 +20,7 @@ from shared import auth
 from shared.bodies import FieldsRefused, NotJson, check_texts, is_sound, parse_json
 from shared.errors import DomainError, NotFound
 from shared.problems import MEDIA_TYPE, flat, from_http
+from shared.promises import SOMETIMES
 from shared.rights import RIGHTS, check_policy
 
 BODY_MAX = 256 * 1024
@@ -47,9 +48,9 @@ class Problem(Schema):
     title = fields.String()
     status = fields.Integer()
     code = fields.String(required=True)
-    detail = fields.String()
-    request_id = fields.String()
-    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    detail = fields.String(metadata=SOMETIMES)
+    request_id = fields.String(metadata=SOMETIMES)
+    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), metadata=SOMETIMES)
 
 
 class IdempotencyKey(Schema):
@@ -245,11 +246,17 @@ def _documented(view: Callable[..., Any], allow: str, refuses: Iterable[type[Dom
     """The view's documentation with its policy: who may call it, and which errors follow from that."""
     known = dict(getattr(view, "_apidoc", {}))
     manual = dict(known.get("manual_doc", {}))
-    needs_token = allow == "signed_in" or allow in RIGHTS
-    manual.setdefault("security", [{"bearer": []}] if needs_token else [])
+    manual.setdefault("security", _security(allow))
     manual["x-allow"] = allow
     manual["x-refuses"] = list(refuses)
     return {**known, "manual_doc": manual}
+
+
+def _security(allow: str) -> list[dict[str, list[str]]]:
+    """How a caller says who they are: always, if they like, or never where a link says enough."""
+    if allow == "signed_in" or allow in RIGHTS:
+        return [{"bearer": []}]
+    return [{}, {"bearer": []}] if allow == "anyone" else []
 
 
 __all__ = ["Api", "Blueprint", "IdempotencyKey", "Parser", "Problem", "policy"]

@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 from marshmallow import Schema
 
-from shared import auth, bodies, errors, http, limits, once, tokens
+from shared import auth, bodies, errors, http, limits, once, promises, tokens
 from shared.errors import DomainError, code_of, first_line
 from shared.rights import LIVE, RIGHTS
 
@@ -64,6 +64,7 @@ def complete(document: dict[str, Any], app: Flask, *, service: str, public_url: 
             if method in item:
                 _join_files(item[method], document["components"]["schemas"])
                 _complete(item[method], service, method, path)
+    promises.promise(document)
     return document
 
 
@@ -119,7 +120,9 @@ def _follow(operation: dict[str, Any], path: str) -> Iterable[type[DomainError]]
     """The errors that follow from what a route is, whatever it does."""
     allow, parameters = operation["x-allow"], operation.get("parameters", ())
     if allow == "signed_in" or allow in RIGHTS:
-        yield from (auth.SignInRequired, tokens.TokenRefused)
+        yield auth.SignInRequired
+    if operation["security"] != [{"session": []}]:
+        yield tokens.TokenRefused
     if allow in RIGHTS:
         yield auth.RightMissing
     if allow in LIVE:

@@ -49,7 +49,7 @@ class SessionOpened(Schema):
     secret = fields.String(metadata={"description": "shown once; send it as `Authorization: Session …`"})
     expires_at = fields.AwareDateTime()
     person_id = fields.UUID()
-    next = fields.String(allow_none=True)
+    next = fields.String(allow_none=True, dump_default=None)
     authenticator_missing = fields.Boolean(
         metadata={"description": "staff rights stay closed until an authenticator is added"}
     )

@@ -22,6 +22,7 @@ from shared.http import Blueprint
 from shared.i18n import LOCALES, bilingual
 from shared.names import fold
 from shared.pages import PageQuery, page, paged
+from shared.promises import SOMETIMES
 
 routes = Blueprint("agenda", __name__, url_prefix="/api/v1/events/events")
 
@@ -54,10 +55,10 @@ class EventShown(seats.SeatsShown):
     time_zone = fields.String(required=True)
     place = fields.String(required=True)
     is_online = fields.Boolean(required=True)
-    online_url = fields.String(allow_none=True)
+    online_url = fields.String(allow_none=True, metadata=SOMETIMES)
     organiser = fields.String(required=True)
     visibility = fields.String(required=True, validate=validate.OneOf(VISIBILITIES))
-    overbooked_by = fields.Integer()
+    overbooked_by = fields.Integer(metadata=SOMETIMES)
     registration_closes_at = fields.AwareDateTime(required=True)
     withdraw_until = fields.AwareDateTime(required=True)
     per_registration_max = fields.Integer(required=True)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 from sqlalchemy.orm import Session
 
 from services.events import seats
@@ -96,6 +96,14 @@ class Schedule(Schema):
     def _dates(self, data: dict[str, Any], **_: Any) -> None:
         if "starts_at" in data and "ends_at" in data and data["ends_at"] <= data["starts_at"]:
             raise ValidationError("Ends before it starts.", "ends_at")
+
+    @post_load
+    def _in_utc(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """As they are told: the answer and the message are made before the row is read again."""
+        return {
+            name: value.astimezone(UTC) if isinstance(value, datetime) else value
+            for name, value in data.items()
+        }
 
 
 class EventWish(Schedule):

@@ -30,6 +30,7 @@ from shared.db import lock, uuid7
 from shared.errors import NotFound
 from shared.http import Blueprint
 from shared.pages import PageQuery, page, paged
+from shared.promises import SOMETIMES
 
 routes = Blueprint("comparisons", __name__, url_prefix="/api/v1/notify/crm-comparisons")
 RIGHT = "integrations.manage"
@@ -95,8 +96,8 @@ class DifferenceShown(Schema):
     party_id = fields.UUID(allow_none=True)
     crm_id = fields.Integer(allow_none=True, metadata={"description": "the record's number over there"})
     field = fields.String(allow_none=True)
-    ours = fields.String(allow_none=True)
-    theirs = fields.String(allow_none=True)
+    ours = fields.String(allow_none=True, metadata=SOMETIMES)
+    theirs = fields.String(allow_none=True, metadata=SOMETIMES)
     repairable = fields.Boolean()
     found_at = fields.AwareDateTime()
 

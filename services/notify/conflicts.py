@@ -187,7 +187,7 @@ def undo(session: Session, conflict_id: UUID) -> CrmConflict:
     conflict = lock(session, CrmConflict, conflict_id)
     party, place = _party(conflict), (conflict.record, conflict.field)
     anew = select(CrmConflict.id).filter_by(**party, record=place[0], field=place[1], decided_at=None)
-    if session.execute(anew).first():
+    if session.execute(anew.where(CrmConflict.id != conflict.id)).first():
         raise ConflictAgain
     conflict.undo()
     memories.disown(session, **party, place=place, mark=conflict.their_mark)

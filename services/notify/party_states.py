@@ -7,6 +7,7 @@ from marshmallow import Schema, fields, validate
 
 from services.notify.models import CHANGED, ERASED
 from shared.i18n import Bilingual
+from shared.promises import SOMETIMES
 
 
 class GivingTotal(Schema):
@@ -63,17 +64,19 @@ class PartyKnown(Schema):
 class PartyState(PartyKnown):
     """All that is told of a party; its latest hundred gifts and registrations."""
 
-    person_id = fields.UUID(allow_none=True, metadata={"description": "null of a guest"})
-    given_name = fields.String()
-    family_name = fields.String()
-    email = fields.String(allow_none=True, metadata={"description": "null of who may not be written to"})
-    locale = fields.String()
-    class_year = fields.Integer(allow_none=True)
-    status = fields.String(metadata={"description": "living or died"})
-    contactable = fields.Boolean()
-    giving = fields.List(fields.Nested(GivingTotal))
-    donations = fields.List(fields.Nested(DonationState))
-    registrations = fields.List(fields.Nested(RegistrationState))
+    person_id = fields.UUID(allow_none=True, metadata={"description": "null of a guest", **SOMETIMES})
+    given_name = fields.String(metadata=SOMETIMES)
+    family_name = fields.String(metadata=SOMETIMES)
+    email = fields.String(
+        allow_none=True, metadata={"description": "null of who may not be written to", **SOMETIMES}
+    )
+    locale = fields.String(metadata=SOMETIMES)
+    class_year = fields.Integer(allow_none=True, metadata=SOMETIMES)
+    status = fields.String(metadata={"description": "living or died", **SOMETIMES})
+    contactable = fields.Boolean(metadata=SOMETIMES)
+    giving = fields.List(fields.Nested(GivingTotal), metadata=SOMETIMES)
+    donations = fields.List(fields.Nested(DonationState), metadata=SOMETIMES)
+    registrations = fields.List(fields.Nested(RegistrationState), metadata=SOMETIMES)
 
 
 class PartyChanged(Schema):

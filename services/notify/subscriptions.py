@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
@@ -26,7 +27,7 @@ from shared.errors import Conflict, NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey
 from shared.limits import TooMany, limit
 from shared.messages import reveal, seal
-from shared.once import once
+from shared.once import once, scope_of
 from shared.outbound import AddressRefused
 from shared.pages import PageQuery, page, paged
 
@@ -42,6 +43,10 @@ class AddressNeedsTls(Refused):
 
 class CrmAddressFixed(Conflict):
     """The address of a CRM stays: what is known of its records would be wrong of another's. Connect anew."""
+
+
+class CrmAlreadyConnected(Conflict):
+    """This CRM is connected already: each change would go there twice. End that connection first."""
 
 
 def _types(**options: Any) -> fields.List:
@@ -108,7 +113,7 @@ def index(query):
         return page(session, living, keys=[Subscription.id.desc()], **query)
 
 
-@routes.post("", allow=RIGHT, refuses=(AddressNeedsTls, AddressRefused, *CHECK_REFUSALS))
+@routes.post("", allow=RIGHT, refuses=(AddressNeedsTls, AddressRefused, CrmAlreadyConnected, *CHECK_REFUSALS))
 @routes.arguments(SubscriptionWish)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, SubscriptionMade)
@@ -124,6 +129,8 @@ def create(wish, header):
         _prepare(wish["url"], api_key, settings)
     values = _values(**wish, at=at, settings=settings, secret=api_key)
     with Transaction() as session:
+        if wish["connector"] == CIVICRM:
+            _check_new(session, wish["url"], key=header["key"])
         subscription = once(session, Subscription, header["key"], values=values, claim_s=0, **wish)
         if not subscription.repeated:
             _audit(session, "subscription.made", subscription.id, at=at, changed=wish)
@@ -209,6 +216,22 @@ def _one_check() -> Iterator[None]:
             yield
         finally:
             connection.execute(select(func.pg_advisory_unlock(key)))
+
+
+def _check_new(session: Session, url: str, *, key: str) -> None:
+    """CrmAlreadyConnected for a CRM that is told already, but by this same wish; one such wish at a time."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext("amicale.crm_connected"))))
+    living = select(Subscription).filter_by(connector=CIVICRM, deleted_at=None)
+    repeated = select(Subscription.id).filter_by(**scope_of(key))
+    told = session.execute(living.where(Subscription.id.not_in(repeated))).scalars()
+    if any(_place(each.url) == _place(url) for each in told):
+        raise CrmAlreadyConnected
+
+
+def _place(url: str) -> tuple[str | None, int, str]:
+    """Where an address leads, however it is written."""
+    target = urlsplit(url)
+    return target.hostname, target.port or (80 if target.scheme == "http" else 443), target.path.rstrip("/")
 
 
 def subscribe(

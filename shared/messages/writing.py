@@ -5,7 +5,7 @@ of the processor time of a gift's settlement.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,8 @@ Writer = Callable[[Any, Any], Any]
 def written(schema: Schema, values: Mapping[str, Any]) -> dict[str, Any]:
     """`values` as JSON that `schema` loads; what it does not declare is left out.
 
-    Nothing is converted: a value of another kind than its field's is as wrong as one that is missing.
+    Nothing is converted but times, which are told in UTC: a value of another kind than its field's is as
+    wrong as one that is missing.
     Raises ValidationError, which names the fields that are wrong.
     """
     told: dict[str, Any] = {}
@@ -65,7 +66,7 @@ def _whole(_: fields.Integer, value: Any) -> int:
 def _moment(_: fields.AwareDateTime, value: Any) -> str:
     if _of(datetime, value).utcoffset() is None:
         raise ValidationError("Of no time zone.")
-    return str(value.isoformat())
+    return str(value.astimezone(UTC).isoformat())
 
 
 def _block(field: fields.Nested, value: Any) -> dict[str, Any]:

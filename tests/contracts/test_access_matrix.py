@@ -5,6 +5,7 @@ listed here by hand is what deserves a second look: writes open to anyone, and w
 """
 
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -107,6 +108,24 @@ def test_every_route_lets_in_whom_it_says_and_nobody_else(
             if (got := outcome(call(app, method, rule, headers))) != expected:
                 wrong.append(f"{method} {rule} ({policy}) by {name}: {got}, expected {expected}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_token_that_is_none_is_refused_where_the_document_says_so(
+    service: str, applications: dict[str, Flask], live: LiveRightsOfTests
+) -> None:
+    app = applications[service]
+    told = app.test_client().get(f"/api/v1/{service}/openapi.json").get_json()["paths"]
+    for method, rule, policy in routes(app):
+        operation = told.get(re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule), {}).get(method.lower())
+        if operation is None:
+            continue
+        refused = call(app, method, rule, {"Authorization": "Bearer none"})
+        if operation["security"] != [{"session": []}]:
+            assert outcome(refused) == (401, "token_refused"), f"{method} {rule}"
+            assert "token_refused" in operation["responses"]["401"]["x-codes"], f"{method} {rule}"
+        if policy == "anyone" and operation["security"] != [{"session": []}]:
+            assert operation["security"] == [{}, {"bearer": []}], f"{method} {rule}"
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -1,5 +1,6 @@
 """Events are written, published, moved and called off by staff; each is said once."""
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -43,6 +44,16 @@ def test_a_draft_is_published_moved_and_called_off(hall, staff):
     assert [said(hall, kind) for kind in kinds] == [1, 1, 1]
     actions = hall.rows("select action from audit_entries where subject_id = %s order by number", event_id)
     assert [each for (each,) in actions] == ["event.drafted", *kinds]
+
+
+def test_times_are_told_in_utc_however_they_were_written(hall, staff):
+    event_id = staff("post", "/events", WISH).json["id"]
+    staff("post", f"/events/{event_id}/publications")
+    moved = staff("post", f"/events/{event_id}/reschedulings", SCHEDULE)
+
+    assert moved.json["starts_at"] == "2035-06-02T16:00:00+00:00"
+    [(told,)] = hall.rows("select payload from outbox where type = 'event.rescheduled'")
+    assert json.loads(told)["ends_at"] == "2035-06-02T20:00:00+00:00"
 
 
 def test_the_same_draft_twice_is_one(hall, staff):

@@ -97,6 +97,21 @@ def test_a_decision_is_not_undone_once_the_field_is_in_conflict_anew(demo, crm, 
         conflicts.undo(session, conflict.id)
 
 
+def test_what_is_open_cannot_be_undone_and_says_so(demo, conflict):
+    app = create_app(demo)
+    tokens.trust(app)
+    client, staff = app.test_client(), tokens.bearer(rights=["integrations.manage"])
+    decisions = f"/api/v1/notify/conflicts/{conflict.id}/decisions"
+
+    never = client.delete(decisions, headers=staff)
+    _decide(conflict, "theirs")
+    undone = [client.delete(decisions, headers=staff) for _ in range(2)]
+
+    assert (never.status_code, never.json["code"]) == (409, "conflict_open")
+    assert [each.status_code for each in undone] == [200, 409]
+    assert undone[1].json["code"] == "conflict_open"
+
+
 def test_a_conflict_tells_its_values_to_those_alone_who_may_read_whom_it_is_about(demo, conflict):
     app = create_app(demo)
     tokens.trust(app)

@@ -344,7 +344,7 @@ def test_the_document_says_what_each_route_asks(client: FlaskClient) -> None:
     assert document["openapi"].startswith("3.1")
     assert document["paths"][NOTES]["get"]["security"] == [{"bearer": []}]
     assert document["paths"][NOTES]["get"]["x-allow"] == "giving.read"
-    assert document["paths"][NOTES]["post"]["security"] == []
+    assert document["paths"][NOTES]["post"]["security"] == [{}, {"bearer": []}]
     assert "application/problem+json" in str(document["components"]["responses"]["DEFAULT_ERROR"])
 
 

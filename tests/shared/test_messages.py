@@ -1,11 +1,13 @@
 """A message is checked when it is said and when it is heard; its personal part stands apart."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+from marshmallow import fields
 
+from shared import asyncapi
 from shared.messages import (
     DonationSettled,
     MessageMalformed,
@@ -56,6 +58,21 @@ def test_the_personal_part_stands_apart() -> None:
     assert "claire@example.org" not in str(public)
     assert personal is not None
     assert personal["email"] == "claire@example.org"
+
+
+@pytest.mark.parametrize("kind", sorted(by_type))
+def test_every_time_is_told_in_utc_wherever_it_was_read(kind: str) -> None:
+    document = asyncapi.document()["components"]["messages"][kind]
+    [example] = document["examples"]
+    message = parse(kind, example["payload"])
+    elsewhere = timezone(timedelta(hours=2))
+    moments = [name for name, each in message.schema.fields.items() if isinstance(each, fields.AwareDateTime)]
+    for name in moments:
+        setattr(message, name, getattr(message, name).astimezone(elsewhere))
+
+    public, _ = message.dump()
+
+    assert all(public[name].endswith("+00:00") for name in moments)
 
 
 def test_what_was_said_is_what_is_heard() -> None:

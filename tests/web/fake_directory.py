@@ -3,8 +3,8 @@
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from tests.web.fake_server import Answer, problem, refused_once
-from tests.web.samples import PERSON
+from tests.web.fake_server import Answer, World, problem, refused_once
+from tests.web.samples import PERSON, imported
 
 D, ID = "/api/v1/directory", "([^/]+)"
 
@@ -28,9 +28,8 @@ def open_session(self, world, query, body):
             raise problem(401, "sign_in_refused")
         secret = world.sign_in(PERSON, ["giving.read", "people.read"] if staff else [])
         ends = datetime.now(UTC) + timedelta(hours=12)
-        raise Answer(
-            201, {"secret": secret, "expires_at": ends.isoformat(), "person_id": PERSON["id"], "next": None}
-        )
+        told = {"secret": secret, "expires_at": ends.isoformat(), "person_id": PERSON["id"], "next": None}
+        raise Answer(201, told | {"authenticator_missing": False})
     raise problem(401, "sign_in_refused")
 
 
@@ -47,9 +46,9 @@ def close_session(self, world, query, body):
 
 def me(self, world, query, body):
     _, known = self.session(world)
-    emails = [{"address": "claire.lemoine@example.org", "verified_at": datetime.now(UTC).isoformat()}]
-    degrees = [{"programme": "Droit public", "class_year": 2009}]
-    return known["person"] | {"emails": emails, "degrees": degrees}
+    holder = World()
+    holder.directory_of(PERSON)
+    return holder.people[PERSON["id"]] | known["person"]
 
 
 def my_sessions(self, world, query, body):
@@ -60,14 +59,20 @@ def my_sessions(self, world, query, body):
             {
                 "id": str(uuid.uuid4()),
                 "current": True,
+                "method": "password",
                 "device": "Chrome · Linux",
+                "address": None,
+                "expires_at": (now + timedelta(days=90)).isoformat(),
                 "opened_at": now.isoformat(),
                 "seen_at": now.isoformat(),
             },
             {
                 "id": str(uuid.uuid4()),
                 "current": False,
+                "method": "link",
                 "device": "Safari · iPhone",
+                "address": None,
+                "expires_at": (now + timedelta(days=87)).isoformat(),
                 "opened_at": (now - timedelta(days=3)).isoformat(),
                 "seen_at": (now - timedelta(days=1)).isoformat(),
             },
@@ -124,7 +129,7 @@ def decide_import(self, world, query, body, import_id, decision):
 
 def check_file(self, world, query, body):
     refused_once(world)
-    raise Answer(201, {"id": str(uuid.uuid4()), "status": "checked", "refusals": []})
+    raise Answer(201, imported(refusals=[]))
 
 
 def list_people(self, world, query, body):

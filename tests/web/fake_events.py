@@ -85,7 +85,7 @@ def path(self, world, query, body, name):
     each = named(world, name)
     title = {"fr": "Places réservées", "en": "Seats taken"}
     step = {"service": "events", "at": each["confirmed_at"], "kind": "confirmed", "title": title}
-    return {"steps": [step | {"detail": None, "technical": {"seats": each["seats"]}}]}
+    return {"steps": [step | {"state": None, "detail": None, "technical": {"seats": each["seats"]}}]}
 
 
 def draft(self, world, query, body):

@@ -228,6 +228,7 @@ def show_record(self, world, query, body, name):
 
 def path_of_record(self, world, query, body, name):
     begun = {"at": datetime.now(UTC).isoformat(), "kind": "form_filled", "service": "giving"}
+    begun |= {"state": None, "detail": None, "technical": {}}
     return {"steps": [begun | {"title": {"fr": "Formulaire rempli", "en": "Form filled in"}}]}
 
 

@@ -16,6 +16,7 @@ READING = {"contact": "people.read", "contribution": "giving.read", "participant
 def path_of_email(self, world, query, body, name):
     sent = {"at": datetime.now(UTC).isoformat(), "kind": "email_sent", "service": "notify"}
     sent |= {"title": {"fr": "Courriel envoyé", "en": "Email sent"}, "technical": {"email_id": EMAIL_ID}}
+    sent |= {"state": None, "detail": None}
     return {"steps": [sent]}
 
 
@@ -29,7 +30,8 @@ def list_emails(self, world, query, body):
 
 def show_email(self, world, query, body, email_id):
     found = next(each for each in world.emails if each["id"] == email_id)
-    return found | {"html": "<p>Merci</p>", "text": "Merci"}
+    more = {"message_id": EMAIL_ID, "header_id": f"<{email_id}@valmont.example>", "has_calendar": False}
+    return found | more | {"html": "<p>Merci</p>", "text": "Merci", "occurred_at": found["created_at"]}
 
 
 def resend(self, world, query, body, email_id):

@@ -50,9 +50,14 @@ class World:
         email |= {"verified_at": datetime.now(UTC).isoformat(), "lost_at": None}
         more = {"civil_given_name": person["given_name"], "preferred_name": None, "birth_name": "Dupont"}
         more |= {"emails": [email], "email": email["address"], "city": None, "school_id": None, "version": 1}
+        more |= {"degrees": [{"programme": "Droit public", "class_year": 2009}], "class_years": [2009]}
+        more |= {"born_on": None, "has_email": True, "permissions": {}, "informed_at": None}
+        more |= dict.fromkeys(("created_at", "changed_at"), email["verified_at"])
         self.people[person["id"]] = person | more
         opened = {"opened_at": datetime.now(UTC).isoformat(), "disabled_at": None, "rights": []}
-        self.accounts = [{"id": str(uuid.uuid4()), "email": email["address"], **opened}]
+        who = {"person_id": person["id"], "given_name": "Claire", "family_name": "Lemoine"}
+        who |= {"email": email["address"], "has_password": True, "has_authenticator": False}
+        self.accounts = [{"id": str(uuid.uuid4()), **who, **opened}]
 
     def sign_in(self, person, rights=()):
         """An open session of `person`; returns the cookie's value."""
@@ -70,7 +75,8 @@ class Answer(Exception):
 
 def problem(status, code, errors=None, **headers):
     """An RFC 9457 answer."""
-    return Answer(status, {"status": status, "code": code, "title": code, "errors": errors or {}}, **headers)
+    told = {"type": f"urn:amicale:problem:{code}", "status": status, "code": code, "title": code}
+    return Answer(status, told | {"errors": errors or {}}, **headers)
 
 
 class Handler(BaseHTTPRequestHandler):

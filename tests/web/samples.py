@@ -71,6 +71,7 @@ def my_gift(status, amount):
         "currency": "EUR",
         "created_at": now,
         "settled_at": now,
+        "refunded_at": None,
         "link": "a.b",
     }
 
@@ -208,7 +209,9 @@ def imported(**changes):
     told = {"id": str(uuid.uuid4()), "status": "checked", "filename": "scolarite.csv", "encoding": "utf-8"}
     told |= {"delimiter": ";", "columns": {}, "ignored": [], "rows": 3, "people": 2, "done": 0}
     told |= {"counts": {"created": 2, "updated": 0, "unchanged": 0, "refused": 1}, "emails_withheld": 0}
-    told |= {"checked_at": datetime.now(UTC).isoformat(), "discarded_at": None, "completed_at": None}
+    told |= {"checked_at": datetime.now(UTC).isoformat(), "checked_by": None}
+    told |= dict.fromkeys(("confirmed_at", "confirmed_by", "discarded_at", "discarded_by"))
+    told |= dict.fromkeys(("completed_at", "failed_at"))
     words = {"fr": "Le prénom est vide.", "en": "The first name is empty."}
     refused = {"row": 4, "reason": "given_name_missing", "text": words}
     refused |= {"school_id": "72100009", "name": "Petit"}

@@ -52,6 +52,15 @@ def test_a_refusal_says_what_to_do_beside_its_field_and_the_key_is_not_shown(wor
     assert CRM["crm_url"] in answer.text and CRM["crm_key"] not in answer.text
 
 
+def test_a_crm_that_is_connected_already_is_said_to_be_in_the_list(world, office):
+    world.next_problem = problem(409, "crm_already_connected")
+
+    answer = office.post("/console/connections/civicrm", CRM)
+
+    assert answer.status_code == 409
+    assert "déjà relié" in answer.text and 'href="#crm_url"' in answer.text
+
+
 def test_every_refusal_of_a_crm_has_words(app):
     source = (ROOT / "services/notify/connectors/civicrm/preparation.py").read_text()
     names = re.findall(r"class (\w+)\((?:Refused|Conflict)\)", source)

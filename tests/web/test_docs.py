@@ -34,6 +34,20 @@ def test_a_document_is_given_as_it_is(browser, name):
     assert answer.headers["Content-Type"] == docs.FILES[name]
 
 
+def test_every_document_goes_into_the_image():
+    kept = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    copied = (ROOT / "deploy/docker/Dockerfile").read_text(encoding="utf-8").split()
+
+    for name in docs.FILES:
+        assert f"!docs/{name}" in kept and f"docs/{name}" in copied
+
+
+def test_a_guide_leads_to_no_document_that_is_not_given():
+    for name in docs.FILES:
+        text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+        assert set(re.findall(r"\]\(([\w-]+\.md)\)", text)) <= set(docs.FILES)
+
+
 def test_nothing_else_of_the_folder_is_given(browser):
     for name in ("architecture.md", "../README.md", "%2e%2e/README.md", "asyncapi.json/"):
         assert browser.get(f"/docs/{name}").status_code == 404

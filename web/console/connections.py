@@ -1,5 +1,5 @@
-"""Connections: the school's other tools that hear what changes about a person or a gift, by signed webhook or
-as a CiviCRM."""
+"""Connections: the school's other tools that hear of gifts, registrations and who made them, by webhook or as
+a CiviCRM."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -161,6 +161,13 @@ def _crm_refusal(problem: Problem) -> tuple[str, str]:
             _("A CRM is being checked at this moment. Try again in some seconds."),
         ),
         "too_many": ("crm_url", _("You have asked often in a short time. Try again in ten minutes.")),
+        "crm_already_connected": (
+            "crm_url",
+            _(
+                "This CRM is connected already: it is in the list above. To give it another key, remove that "
+                "connection first."
+            ),
+        ),
         "crm_not_reached": (
             "crm_url",
             _(

@@ -1,7 +1,7 @@
-"""What programs of others may build on: the HTTP interfaces, the topics, the webhooks and the guide.
+"""What programs of others may build on: the HTTP interfaces, the topics, the webhooks and the guides.
 
 The documents of the services are their own (/api/v1/<service>/openapi.json); the AsyncAPI document and the
-guide are files of docs/, and the page of the topics is made from the first.
+guides are files of docs/, and the page of the topics is made from the first.
 """
 
 import json
@@ -20,6 +20,7 @@ FILES = {
     "asyncapi.json": "application/json",
     "asyncapi.yaml": "application/yaml",
     "guide-integrators.md": "text/plain; charset=utf-8",
+    "guide-civicrm.md": "text/plain; charset=utf-8",
 }
 PUBLIC = {"Cache-Control": "public, max-age=300"}
 

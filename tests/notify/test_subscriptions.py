@@ -1,0 +1,60 @@
+"""Subscriptions over HTTP: a CiviCRM is connected once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+
+from services.notify.app import create_app
+from tests.support import tokens
+from tests.support.provider import CRM_KEY
+
+PLACE = "/api/v1/notify/subscriptions"
+
+
+@pytest.fixture
+def connect(demo, running):
+    """Ask for a connection of the sandbox's CRM."""
+    app = create_app(demo)
+    tokens.trust(app)
+    staff = tokens.bearer(rights=["integrations.manage"])
+
+    def ask(url=running.url, key=None):
+        wish = {"connector": "civicrm", "url": url, "api_key": CRM_KEY}
+        headers = {**staff, "Idempotency-Key": key or str(uuid4())}
+        return app.test_client().post(PLACE, json=wish, headers=headers)
+
+    ask.app = app
+    return ask
+
+
+def test_the_same_crm_is_connected_once_however_its_address_is_written(connect, running):
+    first = connect(key="the-first-wish")
+    again = connect(key="the-first-wish")
+
+    twice = [connect(), connect(f"{running.url}/"), connect(running.url.replace("http://", "HTTP://"))]
+
+    assert (first.status_code, again.status_code, again.json) == (201, 201, first.json)
+    assert {(each.status_code, each.json["code"]) for each in twice} == {(409, "crm_already_connected")}
+
+
+def test_a_crm_whose_connection_was_ended_is_connected_anew(connect):
+    first = connect().json["id"]
+    staff = tokens.bearer(rights=["integrations.manage"])
+    assert connect.app.test_client().delete(f"{PLACE}/{first}", headers=staff).status_code == 204
+
+    assert connect().status_code == 201
+
+
+def test_of_several_wishes_at_once_one_is_taken(connect):
+    with ThreadPoolExecutor(4) as several:
+        answers = list(several.map(lambda _: connect().status_code, range(4)))
+
+    assert sorted(answers) == [201, 409, 409, 409]
+
+
+def test_one_wish_sent_twice_at_once_is_answered_alike(connect):
+    with ThreadPoolExecutor(4) as several:
+        answers = list(several.map(lambda _: connect(key="one-wish-alone").json.get("id"), range(4)))
+
+    assert len(set(answers)) == 1 and answers[0]
