@@ -148,7 +148,7 @@ def look(
     asked |= {"event_id": wish["event_id"], "by": by.person_id, "mark": mark, "name_key": name_key}
     event = where.execute(bookings.LOOK, asked).one_or_none()
     if event is None or not is_visible(event, to=by):
-        raise NotFound
+        raise NotFound(errors={"event_id": ["There is no such event."]})
     if event.known_id is not None:
         return _known(event, scope)
     attendees = _attendees(event, wish)

@@ -127,7 +127,7 @@ def prepared(
     """What a new donation needs beside the wish: its donor, known or met now."""
     campaign = session.get(Campaign, campaign_id)
     if campaign is None or campaign.launched_at is None:
-        raise NotFound
+        raise NotFound(errors={"campaign_id": ["There is no such campaign."]})
     campaign.check_open(today(at))
     if campaign.currency != currency:
         raise CurrencyNotTaken
