@@ -20,6 +20,7 @@ from services.events.agenda import is_visible
 from services.events.bookings import Booking, token
 from services.events.models import Transaction, database
 from services.events.models.events import PER_REGISTRATION_MOST, EventNotOpen, RegistrationClosed
+from services.events.models.registrations import STATUSES
 from shared import telemetry
 from shared.auth import Caller, caller
 from shared.bodies import FieldsRefused
@@ -72,7 +73,7 @@ class RegistrationMade(Schema):
     """The seats are theirs; `link` opens the registrant's own page of them."""
 
     id = fields.UUID(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     event_id = fields.UUID(required=True)
     seats = fields.Integer(required=True)
     link = fields.String(required=True)
