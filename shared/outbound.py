@@ -32,7 +32,7 @@ class NotSent(Exception):
 
 
 class AddressRefused(Refused):
-    """This address is not one that Amicale sends to: it must be public, http(s), on a usual port."""
+    """This address is not one that Amicale sends to: it must be public, https, on a usual port."""
 
 
 @dataclass(frozen=True)
