@@ -54,7 +54,7 @@ class Problem(Schema):
 
 
 class IdempotencyKey(Schema):
-    """Header of every POST that creates something: repeating the key repeats the answer, not the act."""
+    """Header of a POST that must not be done twice: repeating the key repeats the answer, not the act."""
 
     key = fields.String(
         required=True,

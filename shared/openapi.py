@@ -23,8 +23,8 @@ UNUSED = "PaginationMetadata"
 """flask-smorest declares its own way of paging; ours is another."""
 
 ABOUT = """Ids are UUIDs, money is a whole number of minor units (`amount_minor`) with its `currency`,
-times are ISO 8601 with their offset. Lists answer `{"items": […], "next": …}`: ask again with `after`
-until `next` is null. Errors are problems (RFC 9457) with a stable `code`. A POST that takes an
+times are ISO 8601 in UTC. Lists that come in pages answer `{"items": […], "next": …}`: ask again with
+`after` until `next` is null. Errors are problems (RFC 9457) with a stable `code`. A POST that takes an
 `Idempotency-Key` is done once, however often it is repeated with the same key. The guide for
 integrators is at /docs."""
 SCHEMES = {

@@ -32,7 +32,7 @@ class NotSent(Exception):
 
 
 class AddressRefused(Refused):
-    """This address is not one that Amicale sends to: it must be public, and start with http or https."""
+    """This address is not one that Amicale sends to: it must be public, and start with https."""
 
 
 @dataclass(frozen=True)

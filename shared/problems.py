@@ -6,14 +6,14 @@ An answer or a log line never holds `str(exc)` of a library: PostgreSQL's DETAIL
 import traceback
 from typing import Any
 
-from flask import Response, g, json
+from flask import Response, g, json, request
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
 
 from shared.db import is_ill, sqlstate
-from shared.errors import DomainError
+from shared.errors import DomainError, NotFound, first_line
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -36,6 +36,11 @@ CODES = {
     503: "unavailable",
 }
 
+DETAILS = {
+    404: first_line(NotFound),
+    405: "This address does not take this method; the header `Allow` names those that it takes.",
+}
+"""In our words what werkzeug says in its own."""
 RETRY_AFTER_S = 2
 UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = "23505", "23503"
 
@@ -78,6 +83,11 @@ def from_http(error: HTTPException) -> Any:
 
 
 def _detail(error: HTTPException) -> str:
+    if isinstance(error, RequestEntityTooLarge):
+        most = request.max_content_length or 0
+        return f"The body is larger than the {most // 1024} KB that are taken here."
+    if error.code in DETAILS:
+        return DETAILS[error.code]
     default = type(error).description
     return "" if error.description is None or error.code == 500 else str(default or "")
 

@@ -31,7 +31,7 @@ class EventQuery(PageQuery):
     """Which events: those not over yet, the next first; or those over, the latest first."""
 
     when = fields.String(load_default="upcoming", validate=validate.OneOf(["upcoming", "past"]))
-    status = fields.String(validate=validate.OneOf(["draft", "published", "cancelled"]))
+    status = fields.String(validate=validate.OneOf(seats.STATUSES))
     q = fields.String(validate=validate.Length(1, 100))
 
 

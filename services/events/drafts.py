@@ -78,7 +78,7 @@ class EventWritten(Schema):
 
     id = fields.UUID(required=True)
     slug = fields.String(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(seats.STATUSES))
 
 
 class Schedule(Schema):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Response
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -12,6 +12,7 @@ from services.events.agenda import EventShown, LocaleQuery, calendar, shown
 from services.events.bookings import PURPOSE
 from services.events.models import Event, Registration, Transaction
 from services.events.models.events import WithdrawalClosed
+from services.events.models.registrations import STATUSES
 from services.events.registration_cancellations import cancel
 from services.events.settings import current
 from shared import links, telemetry
@@ -33,7 +34,7 @@ class RegistrationShown(Schema):
     """The seats as their registrant sees them; the event tells where to join while they are theirs."""
 
     id = fields.UUID(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     seats = fields.Integer(required=True)
     attendees = fields.List(fields.Nested(AttendeeShown), required=True)
     confirmed_at = fields.AwareDateTime(required=True)

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased, contains_eager, joinedload, selectinload
 
 from services.events.models import Attendee, Event, Registrant, Registration, Transaction
+from services.events.models.registrations import STATUSES
 from services.events.registration_cancellations import cancel as end
 from services.events.registration_links import AttendeeShown
 from services.events.settings import current
@@ -28,7 +29,7 @@ class RecordFilter(Schema):
     """`q` finds names and addresses, whatever their accents and capitals."""
 
     q = fields.String(validate=validate.Length(1, 100))
-    status = fields.String(validate=validate.OneOf(["confirmed", "cancelled"]))
+    status = fields.String(validate=validate.OneOf(STATUSES))
 
 
 class RecordQuery(RecordFilter, PageQuery):
@@ -50,7 +51,7 @@ class RegistrationRecord(Schema):
     """A registration as staff see it. `party_id` is the person's id when known, else the guest's own."""
 
     id = fields.UUID(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     seats = fields.Integer(required=True)
     attendees = fields.List(fields.Nested(AttendeeShown), required=True)
     email = fields.String(required=True, allow_none=True)

@@ -20,6 +20,7 @@ from services.events.agenda import is_visible
 from services.events.bookings import Booking, token
 from services.events.models import Transaction, database
 from services.events.models.events import PER_REGISTRATION_MOST, EventNotOpen, RegistrationClosed
+from services.events.models.registrations import STATUSES
 from services.events.registration_limits import TooManySeats, slow_down
 from shared import telemetry
 from shared.auth import Caller, caller
@@ -73,7 +74,7 @@ class RegistrationMade(Schema):
     """The seats are theirs; `link` opens the registrant's own page of them."""
 
     id = fields.UUID(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     event_id = fields.UUID(required=True)
     seats = fields.Integer(required=True)
     link = fields.String(required=True)
@@ -157,7 +158,7 @@ def look(
     asked |= {"event_id": wish["event_id"], "by": by.person_id, "mark": mark, "name_key": name_key}
     event = where.execute(bookings.LOOK, asked).one_or_none()
     if event is None or not is_visible(event, to=by):
-        raise NotFound
+        raise NotFound(errors={"event_id": ["There is no such event."]})
     if event.known_id is not None:
         return _known(event, scope)
     attendees = _attendees(event, wish)

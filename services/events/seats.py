@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from services.events.models import Event
+from services.events.models.events import STATUSES
 from shared.errors import Conflict
 
 TAKE = """
@@ -44,7 +45,7 @@ class SeatsShown(Schema):
     seats_taken = fields.Integer(required=True)
     seats_left = fields.Integer(required=True, allow_none=True)
     is_open = fields.Boolean(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
 
 
 def counted(event: Event, *, at: datetime) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from services.giving import tax_rates
 from services.giving.entities import EntityShown
 from services.giving.models import Campaign, CampaignTotal, Fund, Transaction
-from services.giving.models.campaigns import CampaignNotReady
+from services.giving.models.campaigns import STATUSES, CampaignNotReady
 from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR
 from services.giving.settings import current
 from shared import audit
@@ -44,7 +44,7 @@ class LaunchedCampaignFixed(Conflict):
 class CampaignQuery(PageQuery):
     """Which campaigns."""
 
-    status = fields.String(validate=validate.OneOf(["draft", "live", "closed"]))
+    status = fields.String(validate=validate.OneOf(STATUSES))
 
 
 class FundNamed(Schema):
@@ -58,7 +58,9 @@ class CampaignWritten(Schema):
     """What who writes a campaign is answered: to read a draft is another right."""
 
     id = fields.UUID(required=True)
-    status = fields.Function(lambda campaign: campaign.status(today(now())), metadata={"type": "string"})
+    status = fields.Function(
+        lambda campaign: campaign.status(today(now())), metadata={"type": "string", "enum": list(STATUSES)}
+    )
 
 
 class CampaignShown(CampaignWritten):

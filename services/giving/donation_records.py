@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from services.giving import donors, ledger
 from services.giving.donation_searches import SORTS, STANDINGS, DonationFilter, search, standing, whole
 from services.giving.models import Checkout, Donation, Donor, Refund, Settlement, Transaction
+from services.giving.models.donations import STATUSES
 from services.giving.refunds import RefundShown
 from shared import telemetry
 from shared.clock import now
@@ -45,7 +46,7 @@ class GiftNamed(Schema):
     """What everyone who may see a gift sees of it: its donor, and staff."""
 
     id = fields.UUID(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     amount_minor = Minor(required=True)
     currency = fields.String(required=True)
     campaign = fields.Nested(CampaignNamed, required=True)

@@ -17,7 +17,7 @@ from services.giving.models import (
     database,
 )
 from services.giving.models.campaigns import CampaignNotLive
-from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR
+from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR, STATUSES
 from services.giving.settings import EntityWithoutAccount
 from shared import telemetry
 from shared.auth import Caller, caller
@@ -58,7 +58,7 @@ class DonationBegun(Schema):
     """The donor pays on the page at `checkout_url`; `link` opens the donor's own page of this gift."""
 
     id = fields.UUID(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     amount_minor = Minor(required=True)
     currency = fields.String(required=True)
     campaign_id = fields.UUID(required=True)
@@ -127,7 +127,7 @@ def prepared(
     """What a new donation needs beside the wish: its donor, known or met now."""
     campaign = session.get(Campaign, campaign_id)
     if campaign is None or campaign.launched_at is None:
-        raise NotFound
+        raise NotFound(errors={"campaign_id": ["There is no such campaign."]})
     campaign.check_open(today(at))
     if campaign.currency != currency:
         raise CurrencyNotTaken

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from services.giving import chases, refund_outcomes
 from services.giving.models import Donation, Refund, Settlement, Transaction
 from services.giving.models.donations import DonationNotSettled
-from services.giving.models.refunds import REASONS
+from services.giving.models.refunds import REASONS, STATUSES
 from services.giving.settings import current
 from shared import audit, telemetry
 from shared.auth import caller
@@ -50,7 +50,7 @@ class RefundShown(Schema):
 
     id = fields.UUID(required=True)
     donation_id = fields.UUID(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     amount_minor = Minor(required=True)
     currency = fields.String(required=True)
     reason = fields.String(required=True)

@@ -92,10 +92,12 @@ def index(query):
 @routes.arguments(DecisionWish)
 @routes.response(201, ConflictShown)
 def create_decision(wish, conflict_id):
-    """Decide whose value stands."""
+    """Decide whose value stands; the same decision again changes nothing."""
     with Transaction() as session:
-        conflict = decide(session, conflict_id, keep=wish["keep"], by=caller().person_id, at=now())
-        _audit(session, "crm_conflict.decided", conflict, at=now())
+        conflict = lock(session, CrmConflict, conflict_id)
+        if conflict.decision != wish["keep"]:
+            decide(session, conflict_id, keep=wish["keep"], by=caller().person_id, at=now())
+            _audit(session, "crm_conflict.decided", conflict, at=now())
         return _shown(session, conflict)
 
 

@@ -5,7 +5,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from services.notify.models import CHANGED, ERASED
+from services.notify.models import CHANGED, ERASED, gift, registration
 from shared.i18n import Bilingual
 from shared.promises import SOMETIMES
 
@@ -30,7 +30,7 @@ class DonationState(Schema):
     entity_name = fields.String(required=True)
     amount_minor = fields.Integer(required=True)
     currency = fields.String(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(gift.STATUSES))
     refunded_minor = fields.Integer(required=True)
     settled_at = fields.AwareDateTime(required=True)
     refunded_at = fields.AwareDateTime(required=True, allow_none=True)
@@ -47,7 +47,7 @@ class RegistrationState(Schema):
     time_zone = fields.String(required=True)
     place = fields.String(required=True)
     seats = fields.Integer(required=True)
-    status = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(registration.STATUSES))
     confirmed_at = fields.AwareDateTime(required=True)
     cancelled_at = fields.AwareDateTime(required=True, allow_none=True)
 
@@ -72,7 +72,7 @@ class PartyState(PartyKnown):
     )
     locale = fields.String(metadata=SOMETIMES)
     class_year = fields.Integer(allow_none=True, metadata=SOMETIMES)
-    status = fields.String(metadata={"description": "living or died", **SOMETIMES})
+    status = fields.String(validate=validate.OneOf(["living", "died"]), metadata=SOMETIMES)
     contactable = fields.Boolean(metadata=SOMETIMES)
     giving = fields.List(fields.Nested(GivingTotal), metadata=SOMETIMES)
     donations = fields.List(fields.Nested(DonationState), metadata=SOMETIMES)

@@ -98,3 +98,18 @@ def test_a_wish_that_is_answered_too_asks_for_no_more_than_before(documents: dic
     assert schemas["DegreeWish"]["additionalProperties"] is False
     assert "additionalProperties" not in schemas["DegreeShown"]
     assert "DegreeWish" in set(named(schemas["PersonWish"]))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_status_of_a_gift_an_event_or_a_registration_is_told(
+    service: str, documents: dict[str, Any]
+) -> None:
+    untold = [
+        name
+        for name, each in answered(documents[service]).items()
+        if name not in {"Problem", "ImportShown", "ImportWhole"}
+        and (status := each.get("properties", {}).get("status")) is not None
+        and not status.get("enum")
+    ]
+
+    assert untold == []

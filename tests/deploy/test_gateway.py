@@ -173,6 +173,19 @@ def test_what_insiders_ask_is_not_found_from_outside(demo: Gateway, path: str) -
     assert answer.status_code == 404, reached
 
 
+@pytest.mark.parametrize(
+    "path", ["/api/v1/nothing", "/api/v2/giving/campaigns", "/api/", "/webhooks/x", "/api/v1/giving/metrics"]
+)
+def test_what_is_nowhere_is_said_by_a_problem(demo: Gateway, path: str) -> None:
+    answer = httpx.get(demo.url + path)
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+    told = answer.json()
+    assert (told["type"], told["code"]) == ("urn:amicale:problem:not_found", "not_found")
+    assert (told["title"], told["status"]) == ("Not Found", 404)
+    assert answer.headers["Cache-Control"] == "no-store" and "Server" not in answer.headers
+
+
 def test_production_has_no_way_to_the_sandbox(production: Gateway) -> None:
     assert httpx.get(f"{production.url}/sandbox/mailbox/").json()["port"] == production.upstreams["WEB"]
 

@@ -322,7 +322,10 @@ def test_a_closed_campaign_takes_no_gift(school):
 
 
 def test_an_unknown_campaign_is_not_found(school):
-    assert post(school, wish(uuid4())).status_code == 404
+    answer = post(school, wish(uuid4()))
+
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    assert list(answer.json["errors"]) == ["campaign_id"]
 
 
 def test_who_is_signed_in_gives_without_typing_anything(school):

@@ -168,6 +168,9 @@ def test_the_example_in_javascript_takes_what_is_genuine_and_nothing_else(tmp_pa
 
     assert run(SECRET, body, headers).stdout == "party.changed\n"
     assert run(SECRET, body + " ", headers).returncode != 0
+    for missing in headers:
+        told = run(SECRET, body, {name: value for name, value in headers.items() if name != missing})
+        assert told.returncode != 0 and "not genuine" in told.stderr
     assert run(SECRET, body, headers | {"webhook-timestamp": old, "webhook-signature": late}).returncode != 0
 
 

@@ -112,6 +112,23 @@ def test_what_is_open_cannot_be_undone_and_says_so(demo, conflict):
     assert undone[1].json["code"] == "conflict_open"
 
 
+def test_the_same_decision_twice_is_one_and_another_is_refused(demo, conflict):
+    app = create_app(demo)
+    tokens.trust(app)
+    client, staff = app.test_client(), tokens.bearer(rights=["integrations.manage"])
+    decisions = f"/api/v1/notify/conflicts/{conflict.id}/decisions"
+
+    first, again = [client.post(decisions, json={"keep": "ours"}, headers=staff) for _ in range(2)]
+    other = client.post(decisions, json={"keep": "theirs"}, headers=staff)
+
+    assert (first.status_code, again.status_code, again.json) == (201, 201, first.json)
+    assert (other.status_code, other.json["code"]) == (409, "conflict_decided")
+    with Transaction() as session:
+        noted = text("select count(*) from audit_entries where action = 'crm_conflict.decided'")
+        pushed = text("select count(*) from crm_changes where cause = 'crm.conflict_decided'")
+        assert [session.execute(each).scalar_one() for each in (noted, pushed)] == [1, 1]
+
+
 def test_a_conflict_tells_its_values_to_those_alone_who_may_read_whom_it_is_about(demo, conflict):
     app = create_app(demo)
     tokens.trust(app)

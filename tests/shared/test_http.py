@@ -108,6 +108,14 @@ def test_a_body_over_the_cap_is_413(client: FlaskClient, chunked: bool) -> None:
         answer = post(client, body)
 
     assert code(answer) == (413, "body_too_large")
+    assert "256 KB" in answer.get_json(force=True)["detail"]
+
+
+def test_what_no_route_takes_is_refused_in_our_own_words(client: FlaskClient) -> None:
+    nowhere, method = client.get("/api/v1/small/nothing"), client.delete(NOTES)
+
+    assert nowhere.get_json(force=True)["detail"] == "There is nothing here that you may see."
+    assert "`Allow`" in method.get_json(force=True)["detail"] and "GET" in method.headers["Allow"]
 
 
 def test_a_missing_header_is_400(client: FlaskClient) -> None:

@@ -81,6 +81,8 @@ def list_conflicts(self, world, query, body):
 
 def decide(self, world, query, body, conflict_id):
     conflict = next(each for each in world.conflicts if each["id"] == conflict_id)
+    if conflict["decision"] == body["keep"]:
+        raise Answer(201, _as_read(conflict, self.rights(world)))
     if conflict["decided_at"] is not None:
         raise problem(409, "conflict_decided")
     conflict |= {"decision": body["keep"], "decided_at": datetime.now(UTC).isoformat()}

@@ -60,6 +60,7 @@ def test_every_message_can_be_read_with_its_fields(browser):
     for name in told["components"]["messages"]:
         assert f'id="{name}"' in page
     assert "<code>contact.email</code>" in page
+    assert "`" not in re.sub(r"<pre.*?</pre>", "", page, flags=re.DOTALL)
     assert "<code>contact.attendees[].given_name</code>" in page
 
 

@@ -12,6 +12,7 @@ from shared.db import Id, Instant
 from shared.errors import Conflict, Refused
 
 PER_REGISTRATION_MOST = 20
+STATUSES = ("draft", "published", "cancelled")
 VISIBILITIES = ("public", "alumni")
 FIXED = ("starts_at", "ends_at", "time_zone", "place", "online_url")
 """What registrants were told, and are told anew when it changes."""

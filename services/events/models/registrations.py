@@ -13,6 +13,8 @@ from services.events.models.registrants import Registrant
 from shared.db import Id, Instant
 from shared.once import ONCE_KEY, Once
 
+STATUSES = ("confirmed", "cancelled")
+
 
 class Registration(Once, Base):
     """Seats that are taken until they are given back. What is free is confirmed as soon as it is made."""

@@ -13,6 +13,7 @@ from services.giving.models.funds import Fund
 from shared.db import Id, Instant, Minor
 from shared.errors import Conflict
 
+STATUSES = ("draft", "live", "closed")
 Words = dict[str, str]
 """A text in both languages: {"fr": …, "en": …}."""
 

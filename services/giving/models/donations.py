@@ -23,6 +23,7 @@ from shared.once import ONCE_KEY, Once
 
 AMOUNT_MIN_MINOR, AMOUNT_MAX_MINOR = 100, 10_000_000
 
+STATUSES = ("pending", "failed", "settled", "refunded")
 STATUS = """
 case when refunded_at is not null then 'refunded' when settled_at is not null then 'settled'
      when failed_at is not null then 'failed' else 'pending' end

@@ -11,6 +11,7 @@ from shared.db import Id, Instant, Minor
 from shared.once import ONCE_KEY, Once
 
 REASONS = ("error", "duplicate", "fraud", "annulment")
+STATUSES = ("requested", "completed", "failed")
 
 
 class Refund(Once, Base):

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.notify.models.base import Base
 from shared.db import Instant, Minor
 
+STATUSES = ("settled", "partly_refunded", "refunded")
+
 
 class Gift(Base):
     """Settled, and refunded in part or whole; sums are minor units of `currency`."""

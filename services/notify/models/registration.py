@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from services.notify.models.base import Base
 from shared.db import Instant
 
+STATUSES = ("confirmed", "cancelled")
+
 
 class Registration(Base):
     """Seats at an event, theirs or given back; when and where are those of the highest `revision` heard."""
