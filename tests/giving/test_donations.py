@@ -2,7 +2,9 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from threading import Barrier, BrokenBarrierError
 from uuid import uuid4
 
 import pytest
@@ -266,11 +268,14 @@ def test_fifty_identical_wishes_at_once_are_one_donation(school, monkeypatch):
 def test_without_the_unique_key_they_would_be_many(school, monkeypatch, giving_database):
     """The control run: with the unique key gone from the table, a check before the insert is not enough."""
     monkeypatch.setattr(donations, "slow_down", lambda *_: None)
+    two = Barrier(2)  # have looked before either writes, however busy the machine
 
     def checked_then_inserted(session, model, key, *, values, **asked):
         known = session.query(Donation).filter_by(idempotency_key=key[:36]).first()
         if known is not None:
             return known
+        with suppress(BrokenBarrierError):
+            two.wait(5)
         kept = {name: value for name, value in asked.items() if hasattr(Donation, name)}
         made = Donation(
             caller=str(uuid4()), route="x", idempotency_key=key, wish_hash=b"", **{**kept, **values()}
