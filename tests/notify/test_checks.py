@@ -59,6 +59,7 @@ def test_a_key_that_no_header_carries_is_said_to_be_none(app, crm, staff, key):
 def test_another_crm_is_not_taken_meanwhile(app, crm, staff):
     wish = {"url": f"{crm.url}/", "connector": "civicrm", "api_key": CRM_KEY}
     headers = staff | {"Idempotency-Key": "another-crm"}
+    app.test_client().delete(f"{API}/{crm.subscription_id}", headers=staff)
 
     with subscriptions._one_check():
         refused = app.test_client().post(API, json=wish, headers=headers)
