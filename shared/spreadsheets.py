@@ -1,8 +1,30 @@
-"""Cells that a spreadsheet shows as they are, and never runs."""
+"""Files for a spreadsheet: cells that it shows as they are, and never runs."""
 
+import csv
+import io
 import unicodedata
+from collections.abc import Iterable
+from datetime import datetime
+
+from shared.clock import ZONE
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+MOMENT = {"fr": "%d/%m/%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
+"""What a spreadsheet set to that language reads as a day and a time."""
+
+
+def csv_file(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """With a byte order mark and every cell quoted: accents and commas survive any spreadsheet."""
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=";", lineterminator="\r\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(heads)
+    writer.writerows([harmless(cell) for cell in row] for row in rows)
+    return "\ufeff" + out.getvalue()
+
+
+def moment(at: datetime | None, locale: str) -> str:
+    """Day and time where the school is; nothing for what did not happen."""
+    return f"{at.astimezone(ZONE):{MOMENT[locale]}}" if at else ""
 
 
 def harmless(cell: str) -> str:

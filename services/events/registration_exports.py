@@ -1,7 +1,5 @@
 """Registration exports: who comes to an event, as a file for a spreadsheet; each leaves a trace."""
 
-import csv
-import io
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,9 +13,9 @@ from services.events.registration_records import RecordFilter, record, search
 from services.events.settings import current
 from shared import audit
 from shared.auth import RightMissing, caller
-from shared.clock import ZONE, now
+from shared.clock import now
 from shared.http import Blueprint
-from shared.spreadsheets import harmless
+from shared.spreadsheets import csv_file, moment
 
 routes = Blueprint("registration_exports", __name__, url_prefix="/api/v1/events/events")
 
@@ -43,8 +41,6 @@ STATUS = {
     "fr": {"confirmed": "confirmé", "cancelled": "annulé"},
     "en": {"confirmed": "confirmed", "cancelled": "cancelled"},
 }
-MOMENT = {"fr": "%d/%m/%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
-"""What a spreadsheet set to that language reads as a day and a time."""
 
 
 class ExportQuery(RecordFilter, LocaleQuery):
@@ -92,7 +88,7 @@ def export(
         at=at,
         key=current().link_key,
     )
-    return _file(HEADS[locale], rows)
+    return csv_file(HEADS[locale], rows)
 
 
 def _rows(told: dict[str, Any], locale: str) -> list[list[str]]:
@@ -105,24 +101,10 @@ def _rows(told: dict[str, Any], locale: str) -> list[list[str]]:
             str(each.position),
             f"{registrant.given_name} {registrant.family_name}".strip(),
             told["email"] or "",
-            _moment(told["confirmed_at"], locale),
+            moment(told["confirmed_at"], locale),
             STATUS[locale][told["status"]],
-            _moment(told["cancelled_at"], locale),
+            moment(told["cancelled_at"], locale),
             str(told["id"]),
         ]
         for each in told["attendees"]
     ]
-
-
-def _moment(at: datetime | None, locale: str) -> str:
-    """Day and time where the school is; nothing for what did not happen."""
-    return f"{at.astimezone(ZONE):{MOMENT[locale]}}" if at else ""
-
-
-def _file(heads: tuple[str, ...], rows: list[list[str]]) -> str:
-    """With a byte order mark and every cell quoted: accents and commas survive any spreadsheet."""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=";", lineterminator="\r\n", quoting=csv.QUOTE_ALL)
-    writer.writerow(heads)
-    writer.writerows([harmless(cell) for cell in row] for row in rows)
-    return "\ufeff" + out.getvalue()

@@ -1,8 +1,5 @@
 """Donation exports: gifts that a search finds, as a file for a spreadsheet; each leaves a trace."""
 
-import csv
-import io
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,10 +14,10 @@ from services.giving.models import Transaction
 from services.giving.settings import current
 from shared import audit
 from shared.auth import RightMissing, caller
-from shared.clock import ZONE, now
+from shared.clock import now
 from shared.http import Blueprint
 from shared.i18n import LOCALES
-from shared.spreadsheets import harmless
+from shared.spreadsheets import csv_file, moment
 
 routes = Blueprint("donation_exports", __name__, url_prefix="/api/v1/giving/donation-exports")
 
@@ -55,8 +52,6 @@ STANDING = {
         "abandoned": "abandoned",
     },
 }
-MOMENT = {"fr": "%d/%m/%Y %H:%M", "en": "%Y-%m-%d %H:%M"}
-"""What a spreadsheet set to that language reads as a day and a time."""
 DECIMAL = {"fr": ",", "en": "."}
 
 
@@ -96,13 +91,13 @@ def export(session: Session, *, locale: str, by: UUID | None, at: datetime, **as
         at=at,
         key=current().link_key,
     )
-    return _file(HEADS[locale], rows)
+    return csv_file(HEADS[locale], rows)
 
 
 def _row(gift: dict[str, Any], locale: str) -> list[str]:
     donor = gift["donor"]
     return [
-        *(_moment(gift[name], locale) for name in ("created_at", "settled_at", "refunded_at")),
+        *(moment(gift[name], locale) for name in ("created_at", "settled_at", "refunded_at")),
         f"{donor['given_name']} {donor['family_name']}".strip(),
         str(donor["class_year"] or ""),
         donor["email"] or "",
@@ -120,17 +115,3 @@ def _amounts(gift: dict[str, Any]) -> tuple[int, int, int, int]:
     received = asked if gift["settled_at"] else 0
     refunded = asked if gift["refunded_at"] else 0
     return asked, received, refunded, received - refunded
-
-
-def _moment(at: datetime | None, locale: str) -> str:
-    """Day and time where the school is; nothing for what did not happen."""
-    return f"{at.astimezone(ZONE):{MOMENT[locale]}}" if at else ""
-
-
-def _file(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """With a byte order mark and every cell quoted: accents and commas survive any spreadsheet."""
-    out = io.StringIO()
-    writer = csv.writer(out, delimiter=";", lineterminator="\r\n", quoting=csv.QUOTE_ALL)
-    writer.writerow(heads)
-    writer.writerows([harmless(cell) for cell in row] for row in rows)
-    return "\ufeff" + out.getvalue()
