@@ -1,6 +1,5 @@
 """The OpenAPI document and a page to read it: rendered here, without scripts or anything from elsewhere."""
 
-import re
 import secrets
 from collections.abc import Mapping
 from functools import cache
@@ -9,11 +8,11 @@ from typing import Any
 
 from flask import Flask, Response, jsonify
 from jinja2 import Environment, Template
-from markupsafe import Markup, escape
 from marshmallow import Schema
 
 from shared import openapi
 from shared.http import Api, policy
+from shared.typography import coded
 
 WHO = {
     "anyone": "Anyone may call this.",
@@ -67,13 +66,8 @@ def add(app: Flask, api: Api, name: str, *, public_url: str, webhooks: Mapping[s
 def _template() -> Template:
     source = (Path(__file__).parent / "docs.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, trim_blocks=True)
-    environment.filters["coded"] = _coded
+    environment.filters["coded"] = coded
     return environment.from_string(source)
-
-
-def _coded(words: str) -> Markup:
-    """Words with what stands between backquotes as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words))))
 
 
 def page(document: dict[str, Any]) -> dict[str, Any]:

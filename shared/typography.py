@@ -1,6 +1,8 @@
-"""French typography: the spaces that must not break and the apostrophes, set in plainly typed text."""
+"""How plainly typed text is set: code, and in French the spaces that must not break and the apostrophes."""
 
 import re
+
+from markupsafe import Markup, escape
 
 NARROW, WIDE = "\u202f", "\u00a0"
 _ASIDE = re.compile(r"(<[^<>]*>|\{[{%].*?[}%]\})", re.DOTALL)
@@ -22,3 +24,8 @@ def _set(text: str) -> str:
     text = re.sub(rf"«[ {WIDE}]", f"«{NARROW}", text)
     text = re.sub(r"(?<=\d) (?=€)", WIDE, text)
     return re.sub(r"(?<=\d) (?=\d{3}\b)", NARROW, text)
+
+
+def coded(words: str) -> Markup:
+    """Words with what stands between backquotes as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words))))

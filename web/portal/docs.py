@@ -5,12 +5,12 @@ guides are files of docs/, and the page of the topics is made from the first.
 """
 
 import json
-import re
 from functools import cache
 from pathlib import Path
 
 from flask import Blueprint, Response, render_template
-from markupsafe import Markup, escape
+
+from shared.typography import coded
 
 routes = Blueprint("docs", __name__)
 
@@ -25,22 +25,20 @@ FILES = {
 PUBLIC = {"Cache-Control": "public, max-age=300"}
 
 
-@routes.app_template_filter()
-def coded(words):
-    """Words with what stands between backquotes as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(words))))
+routes.add_app_template_filter(coded)
 
 
 @routes.get("/docs")
 def index():
     """What there is, and where."""
-    return render_template("portal/docs.html", services=SERVICES, channels=channels(document()))
+    return render_template("portal/docs.html", services=SERVICES, channels=channels())
 
 
 @routes.get("/docs/topics")
 def topics():
     """The AsyncAPI document, to read."""
-    return render_template("portal/topics.html", channels=channels(document()), headers=headers(document()))
+    headers = _rows(document()["components"]["schemas"]["headers"])
+    return render_template("portal/topics.html", channels=channels(), headers=headers)
 
 
 @routes.get("/docs/<any({}):name>".format(", ".join(repr(name) for name in FILES)))
@@ -55,8 +53,10 @@ def document():
     return json.loads((FOLDER / "asyncapi.json").read_text(encoding="utf-8"))
 
 
-def channels(whole):
+@cache
+def channels():
     """Each topic with its messages, their fields, who writes them and who reads them."""
+    whole = document()
     return [
         {
             "name": name,
@@ -68,11 +68,6 @@ def channels(whole):
         for name, channel in whole["channels"].items()
         if channel["messages"]
     ]
-
-
-def headers(whole):
-    """The headers that every message has."""
-    return _rows(whole["components"]["schemas"]["headers"])
 
 
 def _message(whole, name, channel):
