@@ -2,22 +2,19 @@
 
 import base64
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.notify.connectors import Target
-from services.notify.connectors.civicrm import preparation
+from services.notify import crm_connections
+from services.notify.crm_connections import CHECK_REFUSALS, CrmAlreadyConnected
 from services.notify.deliveries import LOOPBACK
 from services.notify.models import CHANGED, CIVICRM, ERASED, WEBHOOKS, Subscription, Transaction
-from services.notify.models.base import database
 from services.notify.settings import NotifySettings, current
 from shared import audit, outbound
 from shared.auth import caller
@@ -25,16 +22,13 @@ from shared.clock import now
 from shared.db import lock
 from shared.errors import Conflict, NotFound, Refused
 from shared.http import Blueprint, IdempotencyKey
-from shared.limits import TooMany, limit
 from shared.messages import reveal, seal
-from shared.once import once, scope_of
+from shared.once import once
 from shared.outbound import AddressRefused
 from shared.pages import PageQuery, page, paged
 
 routes = Blueprint("subscriptions", __name__, url_prefix="/api/v1/notify/subscriptions")
 RIGHT = "integrations.manage"
-CHECKS_MOST, CHECKS_PER_S = 20, 600
-CHECK_REFUSALS = (preparation.CrmBeingChecked, TooMany, *preparation.REFUSALS)
 
 
 class AddressNeedsTls(Refused):
@@ -43,10 +37,6 @@ class AddressNeedsTls(Refused):
 
 class CrmAddressFixed(Conflict):
     """The address of a CRM stays: what is known of its records would be wrong of another's. Connect anew."""
-
-
-class CrmAlreadyConnected(Conflict):
-    """This CRM is connected already: each change would go there twice. End that connection first."""
 
 
 def _types(**options: Any) -> fields.List:
@@ -126,11 +116,11 @@ def create(wish, header):
     check(wish["url"], settings)
     api_key = wish.pop("api_key", "")
     if wish["connector"] == CIVICRM:
-        _prepare(wish["url"], api_key, settings)
+        crm_connections.check(wish["url"], api_key, settings)
     values = _values(**wish, at=at, settings=settings, secret=api_key)
     with Transaction() as session:
         if wish["connector"] == CIVICRM:
-            _check_new(session, wish["url"], key=header["key"])
+            crm_connections.check_new(session, wish["url"], key=header["key"])
         subscription = once(session, Subscription, header["key"], values=values, claim_s=0, **wish)
         if not subscription.repeated:
             _audit(session, "subscription.made", subscription.id, at=at, changed=wish)
@@ -176,7 +166,7 @@ def create_preparation(subscription_id):
             raise NotFound
         settings = current()
         url, api_key = subscription.url, reveal(subscription.secret, settings.message_key)
-    _prepare(url, api_key, settings)
+    crm_connections.check(url, api_key, settings)
 
 
 @routes.delete("/<uuid:subscription_id>", allow=RIGHT)
@@ -195,43 +185,6 @@ def check(url: str, settings: NotifySettings) -> None:
     outbound.check_address(url, allowed_hosts=LOOPBACK if settings.demo else ())
     if not url.startswith("https://") and not settings.demo:
         raise AddressNeedsTls
-
-
-def _prepare(url: str, api_key: str, settings: NotifySettings) -> None:
-    """Ask a CRM for all that is needed: CrmBeingChecked while another is asked, TooMany for who asks on."""
-    limit(database.engine, "crm.check", str(caller().person_id), most=CHECKS_MOST, per_s=CHECKS_PER_S)
-    hosts = LOOPBACK if settings.demo else ()
-    with _one_check():
-        preparation.prepare(Target(url, api_key, hosts))
-
-
-@contextmanager
-def _one_check() -> Iterator[None]:
-    """One at a time, of all processes: a CRM that is slow holds one thread of the portal and no more."""
-    key = func.hashtext("amicale.crm_check")
-    with database.alone() as connection:
-        if not connection.execute(select(func.pg_try_advisory_lock(key))).scalar_one():
-            raise preparation.CrmBeingChecked
-        try:
-            yield
-        finally:
-            connection.execute(select(func.pg_advisory_unlock(key)))
-
-
-def _check_new(session: Session, url: str, *, key: str) -> None:
-    """CrmAlreadyConnected for a CRM that is told already, but by this same wish; one such wish at a time."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtext("amicale.crm_connected"))))
-    living = select(Subscription).filter_by(connector=CIVICRM, deleted_at=None)
-    repeated = select(Subscription.id).filter_by(**scope_of(key))
-    told = session.execute(living.where(Subscription.id.not_in(repeated))).scalars()
-    if any(_place(each.url) == _place(url) for each in told):
-        raise CrmAlreadyConnected
-
-
-def _place(url: str) -> tuple[str | None, int, str]:
-    """Where an address leads, however it is written."""
-    target = urlsplit(url)
-    return target.hostname, target.port or (80 if target.scheme == "http" else 443), target.path.rstrip("/")
 
 
 def subscribe(

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from services.notify import subscriptions
+from services.notify import crm_connections
 from services.notify.app import create_app
 from services.notify.connectors.civicrm import preparation
 from shared.db import uuid7
@@ -61,7 +61,7 @@ def test_another_crm_is_not_taken_meanwhile(app, crm, staff):
     headers = staff | {"Idempotency-Key": "another-crm"}
     app.test_client().delete(f"{API}/{crm.subscription_id}", headers=staff)
 
-    with subscriptions._one_check():
+    with crm_connections.one_check():
         refused = app.test_client().post(API, json=wish, headers=headers)
     taken = app.test_client().post(API, json=wish, headers=headers)
 
@@ -88,7 +88,7 @@ def test_a_slow_crm_is_given_up_after_one_time_for_all_questions(app, crm, staff
 
 
 def test_each_of_the_staff_asks_so_often_and_no_more(app, crm, staff, monkeypatch):
-    monkeypatch.setattr(subscriptions, "CHECKS_MOST", 2)
+    monkeypatch.setattr(crm_connections, "CHECKS_MOST", 2)
     asked = [_checked(app, crm, staff) for _ in range(3)]
 
     assert [each.status_code for each in asked] == [204, 204, 429]
