@@ -9,6 +9,7 @@ from jinja2 import FileSystemBytecodeCache
 
 from tests.web import fake_services
 from tests.web.fake_server import World
+from tests.web.samples import PERSON, subscription
 from web.app import create_app
 
 HERE = "http://127.0.0.1:8080"
@@ -92,3 +93,17 @@ def open_browser(app):
 def browser(open_browser):
     """Somebody's browser."""
     return open_browser()
+
+
+@pytest.fixture
+def crm(world):
+    """A CRM that is connected, and the one person of the directory."""
+    world.directory_of(PERSON)
+    world.subscriptions = [subscription()]
+    return world.subscriptions[0]
+
+
+@pytest.fixture
+def office(world, browser):
+    """A browser of somebody who may read all that a CRM's pages show."""
+    return browser.hold(world.sign_in(PERSON, ["integrations.manage", "people.read", "giving.read"]))

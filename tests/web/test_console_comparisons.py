@@ -3,24 +3,8 @@
 import pytest
 
 from tests.web.fake_server import problem
-from tests.web.samples import PERSON, comparison, differences, subscription
+from tests.web.samples import PERSON, comparison, differences
 from tests.web.test_campaign_page import text_of
-
-ALL = ["integrations.manage", "people.read", "giving.read"]
-
-
-@pytest.fixture
-def crm(world):
-    """A CRM that is connected, and the one person of the directory."""
-    world.directory_of(PERSON)
-    world.subscriptions = [subscription()]
-    return world.subscriptions[0]
-
-
-@pytest.fixture
-def office(world, browser):
-    """A browser of somebody who may read everything."""
-    return browser.hold(world.sign_in(PERSON, ALL))
 
 
 @pytest.fixture

@@ -2,24 +2,8 @@
 
 import pytest
 
-from tests.web.samples import PERSON, conflict, record, subscription
+from tests.web.samples import PERSON, conflict, record
 from tests.web.test_campaign_page import text_of
-
-ALL = ["integrations.manage", "people.read", "giving.read"]
-
-
-@pytest.fixture
-def crm(world):
-    """A CRM that is connected, and the one person of the directory."""
-    world.directory_of(PERSON)
-    world.subscriptions = [subscription()]
-    return world.subscriptions[0]
-
-
-@pytest.fixture
-def office(world, browser):
-    """A browser of somebody who may read everything."""
-    return browser.hold(world.sign_in(PERSON, ALL))
 
 
 def test_a_conflict_names_the_person_the_field_both_values_and_since_when(world, crm, office):
