@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 MEASURED = {
+    "person": "P1, a person by id beside one SELECT by key",
     "settlement": "P2, a gift's settlement beside the floor of one statement",
     "registration": "P7, seats of one event beside those of a thousand, and beside hello",
     "relay": "P5, the relay beside a bare producer",

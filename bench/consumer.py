@@ -1,6 +1,8 @@
 """P6: the consumer (inbox row and effect) against bare psycopg loops of the same two inserts, interleaved.
 
-python -m bench.consumer [rounds]
+    python -m bench.consumer [rounds] [apache]
+
+On the embedded broker, or on Apache Kafka where Java and Maven are there.
 """
 
 import json
@@ -21,13 +23,14 @@ from tests.support.courier import launched, note
 MESSAGES = 10_000
 
 
-def main(rounds: int = 3) -> None:
+def main(rounds: str = "3", kind: str = "embedded") -> None:
     """Measure and print."""
     ours: list[float] = []
     by_hundred: list[float] = []
     one_by_one: list[float] = []
-    with ground() as here:
-        for number in range(rounds):
+    with ground(apache=kind == "apache") as here:
+        print(f"broker: {kind}", flush=True)
+        for number in range(int(rounds)):
             one_by_one.append(bare(here, MESSAGES // 5, together=1))
             by_hundred.append(bare(here, MESSAGES, together=100))
             ours.append(consumer(here))
@@ -106,4 +109,4 @@ def fill(here: Ground) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(*sys.argv[1:])
