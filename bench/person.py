@@ -74,12 +74,13 @@ def by_key(person_id: UUID) -> dict[str, str]:
 
 def main(rounds: int = ROUNDS, readings: int = READINGS) -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory(prefix="amicale-bench-") as folder, data(Path(folder)) as (told, ids):
-        with (
-            serving(Path(folder), told, "bench.person:floor") as bare,
-            serving(Path(folder), told, "services.directory.app:create_app()") as ours,
-        ):
-            measure(bare, ours, ids, rounds, readings)
+    with (
+        tempfile.TemporaryDirectory(prefix="amicale-bench-") as folder,
+        data(Path(folder)) as (told, ids),
+        serving(Path(folder), told, "bench.person:floor") as bare,
+        serving(Path(folder), told, "services.directory.app:create_app()") as ours,
+    ):
+        measure(bare, ours, ids, rounds, readings)
 
 
 def measure(bare: Served, ours: Served, ids: list[UUID], rounds: int, readings: int) -> None:
