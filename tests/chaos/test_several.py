@@ -17,7 +17,6 @@ import httpx
 import psutil
 import pytest
 
-from deploy.local.layout import OFFSETS
 from shared.kafka import Broker, TopicPartition
 from tests.support.donor import Donor, eventually
 from tests.support.mortal import ask, check_nothing_lost_or_doubled, give_many, mortal_stack
@@ -116,7 +115,7 @@ def test_two_relays_say_each_fact_once(several: RunningStack) -> None:
 
 def facts_on(stack: RunningStack, topic: str) -> list[str]:
     """The ids of all messages on a topic."""
-    client = Broker(f"127.0.0.1:{stack.port + OFFSETS['broker']}").consumer(None)
+    client = Broker(stack.broker).consumer(None)
     places = [TopicPartition(topic, each) for each in range(6)]
     client.assign(places)
     client.seek_to_beginning(*places)

@@ -229,7 +229,7 @@ def _topics(stack: RunningStack) -> str:
 
 
 def _admin(stack: RunningStack, code: str) -> str:
-    servers = f"127.0.0.1:{stack.port + OFFSETS['broker']}"
+    servers = stack.broker
     prelude = f"from kafka import KafkaAdminClient; Admin = KafkaAdminClient(bootstrap_servers={servers!r})\n"
     done = subprocess.run(
         [sys.executable, "-c", prelude + code], capture_output=True, text=True, timeout=30, check=True

@@ -22,7 +22,7 @@ import pytest
 import yaml
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from deploy.local.layout import OFFSETS, ROOT
+from deploy.local.layout import ROOT
 from shared import kafka
 from tests.support.donor import Donor, eventually
 from tests.support.stack import RunningStack
@@ -41,8 +41,7 @@ def blocks(language: str) -> list[tuple[int, str]]:
 
 def here(text: str, stack: RunningStack, receiver: str = "") -> str:
     """The text with the addresses of this stack in place of those of the guide."""
-    broker = f"127.0.0.1:{stack.port + OFFSETS['broker']}"
-    text = text.replace("127.0.0.1:8089", broker).replace("http://127.0.0.1:8080", stack.url)
+    text = text.replace("127.0.0.1:8089", stack.broker).replace("http://127.0.0.1:8080", stack.url)
     return text.replace("https://crm.example.org/amicale", receiver)
 
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from icalendar import Calendar
 
+from tests.support import civicrm
 from tests.support.donor import Donor, eventually, mailbox, received
 from tests.support.stack import RunningStack
 from tests.support.staff import ALUMNI_EMAIL, Signed, sign_in_alumna, sign_in_staff
@@ -108,6 +109,24 @@ def contact_of(stack: RunningStack, email: str) -> dict[str, Any] | None:
     return next((each for each in received(stack)["contacts"].values() if each.get("email") == email), None)
 
 
+def participant_of(stack: RunningStack, registration_id: str, *, status: str) -> dict[str, Any]:
+    """The participant that the CRM holds for a registration, once it has that status."""
+
+    def there() -> dict[str, Any] | None:
+        found = civicrm.call(
+            stack.inside("sandbox"),
+            stack.secret("crm_api_key"),
+            "Participant",
+            "get",
+            select=["source", "status_id:name", "event_id.title", "contact_id.external_identifier"],
+            where=[["Amicale_registration.registration_id", "=", registration_id]],
+        )
+        assert len(found) <= 1
+        return found[0] if found and found[0]["status_id:name"] == status else None
+
+    return eventually(there, within_s=30, every_s=0.2)
+
+
 def test_a_guests_seats_reach_mailbox_calendar_and_partner_and_move_with_the_event(
     stack: RunningStack, staff: Signed, evening: Evening
 ) -> None:
@@ -126,6 +145,10 @@ def test_a_guests_seats_reach_mailbox_calendar_and_partner_and_move_with_the_eve
 
     (known,) = eventually(told, within_s=20)
     assert (known["registration_id"], known["status"], known["seats"]) == (made["id"], "confirmed", 2)
+    there = participant_of(stack, made["id"], status="Registered")
+    contact = contact_of(stack, guest.email) or {}
+    assert there["contact_id.external_identifier"] == contact["party_id"]
+    assert there["event_id.title"] == "Dîner des trois"
 
     later = STARTS_AT + timedelta(days=7)
     evening.decide(
@@ -143,6 +166,7 @@ def test_a_guests_seats_reach_mailbox_calendar_and_partner_and_move_with_the_eve
     *_, end = arrived(stack, guest.email, made["id"], 3)
     method, _ = calendar_of(stack, end)
     assert method == "CANCEL" and "La salle est inondée." in end["text"]
+    participant_of(stack, made["id"], status="Cancelled")
 
 
 def test_a_members_seat_is_in_their_story_and_free_again_when_given_back(
@@ -166,6 +190,8 @@ def test_a_members_seat_is_in_their_story_and_free_again_when_given_back(
     assert "Dîner des trois" in eventually(story, within_s=20)[0]["text"]["fr"]
     mine = alumna.get("/events/my-registrations")["items"]
     assert made["id"] in [each["id"] for each in mine]
+    there = participant_of(stack, made["id"], status="Registered")
+    assert there["contact_id.external_identifier"] == alumna.person["id"]
 
     where = f"{stack.url}/api/v1/events/registration-links/{made['link']}/withdrawals"
     assert httpx.post(where).json()["status"] == "cancelled"
@@ -173,6 +199,7 @@ def test_a_members_seat_is_in_their_story_and_free_again_when_given_back(
     _, end = arrived(stack, ALUMNI_EMAIL, made["id"], 2)
     assert calendar_of(stack, end)[0] == "CANCEL"
     assert register(Donor(stack), evening).status_code == 201
+    participant_of(stack, made["id"], status="Cancelled")
 
 
 def test_the_path_of_a_registration_tells_each_step(

@@ -15,6 +15,17 @@ Row = dict[str, Any]
 ANYWHERE = ["is_deleted", "IN", [0, 1]]
 
 
+def call(url: str, key: str, entity: str, action: str, **params: Any) -> list[Row]:
+    """One call of the API of a CRM."""
+    answer = httpx.post(
+        f"{url}/civicrm/ajax/api4/{entity}/{action}",
+        data={"params": json.dumps(params)},
+        headers={"X-Civi-Auth": f"Bearer {key}", "X-Requested-With": "XMLHttpRequest"},
+    )
+    rows: list[Row] = answer.raise_for_status().json()["values"]
+    return rows
+
+
 class Crm:
     """The CRM behind `url`; what is asked here is asked by its own people, while nothing misbehaves."""
 
@@ -24,13 +35,7 @@ class Crm:
 
     def call(self, entity: str, action: str, **params: Any) -> list[Row]:
         """One call of its API."""
-        answer = httpx.post(
-            f"{self.url}/civicrm/ajax/api4/{entity}/{action}",
-            data={"params": json.dumps(params)},
-            headers={"X-Civi-Auth": f"Bearer {CRM_KEY}", "X-Requested-With": "XMLHttpRequest"},
-        )
-        rows: list[Row] = answer.raise_for_status().json()["values"]
-        return rows
+        return call(self.url, CRM_KEY, entity, action, **params)
 
     def contacts(self) -> list[Row]:
         """Everybody, the trash too."""

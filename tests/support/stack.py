@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -39,6 +39,8 @@ class RunningStack:
     data: Path
     port: int
     said: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    """What it was told beside DATA and PORT."""
 
     @property
     def url(self) -> str:
@@ -57,7 +59,18 @@ class RunningStack:
     @property
     def layout(self) -> Layout:
         """What the parts are told."""
-        return Layout(load({**os.environ, "DATA": str(self.data), "PORT": str(self.port)}))
+        return Layout(load(self.told))
+
+    @property
+    def told(self) -> dict[str, str]:
+        """The environment that its own commands run in."""
+        return {**os.environ, "DATA": str(self.data), "PORT": str(self.port), **self.environment}
+
+    @property
+    def broker(self) -> str:
+        """The address of the broker that it speaks to."""
+        ours = f"127.0.0.1:{self.port + OFFSETS['broker']}"
+        return self.told.get("KAFKA_BOOTSTRAP_SERVERS", ours)
 
     def secret(self, name: str) -> str:
         """One of the secrets generated at the first start: demo_staff_password, link_key, …"""
@@ -74,7 +87,7 @@ class RunningStack:
         return subprocess.run(
             [sys.executable, "-m", "deploy.local", "exec", part, "--", *command],
             cwd=ROOT,
-            env={**os.environ, "DATA": str(self.data), "PORT": str(self.port)},
+            env=self.told,
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -160,7 +173,7 @@ def begin(
             stderr=subprocess.STDOUT,
             preexec_fn=tied_to(os.getpid(), signal.SIGTERM),  # a killed test run leaves no stack behind
         )
-    return RunningStack(process, data, port, said)
+    return RunningStack(process, data, port, said, environment)
 
 
 def wait_for_line(stack: RunningStack, text: str, *, within_s: float = STARTED_WITHIN_S) -> None:
