@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from tests.browser.conftest import FEW
+from tests.browser.conftest import LOOKS
 from tests.web.samples import PERSON, event
 
 pytestmark = pytest.mark.browser
@@ -56,7 +56,7 @@ def look_at(site, visit, album):
     return take
 
 
-@pytest.mark.parametrize("look", FEW, ids=str)
+@pytest.mark.parametrize("look", LOOKS, ids=str)
 def test_events_on_the_portal(site, agenda, look_at, look):
     pages = {
         "portal-agenda": "/events",
@@ -77,7 +77,7 @@ def test_events_on_the_portal(site, agenda, look_at, look):
     look_at(look, {"portal-agenda-none": "/events"})
 
 
-@pytest.mark.parametrize("look", FEW, ids=str)
+@pytest.mark.parametrize("look", LOOKS, ids=str)
 def test_events_in_the_console(agenda, look_at, look):
     ids = {each["slug"]: f"/console/events/{each['id']}" for each in agenda.events}
     registration = f"/console/events/registrations/{uuid.UUID(int=7)}"
@@ -105,7 +105,7 @@ def test_events_in_the_console(agenda, look_at, look):
 
 
 def test_an_event_is_called_off_by_keyboard_alone(site, agenda, visit):
-    officer = visit(site.url, FEW[0], session=agenda.sign_in(PERSON, OFFICER))
+    officer = visit(site.url, LOOKS[0], session=agenda.sign_in(PERSON, OFFICER))
     officer.open("/console/")
     page = officer.page
 
