@@ -1,9 +1,11 @@
 """What the courier's chaos stands on."""
 
+import random
 from collections.abc import Iterator
 
 import pytest
 
+from shared import kafka
 from tests.support.courier import Courier, service
 from tests.support.postgres import Server
 
@@ -19,3 +21,14 @@ def courier(mortal_service: Courier) -> Courier:
     """A service whose messages are carried, without a row."""
     mortal_service.empty()
     return mortal_service
+
+
+@pytest.fixture
+def seeded(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A seed, printed; and consumers that soon miss one that died."""
+    number = random.randrange(1_000_000)
+    print(f"seed {number}")
+    random.seed(number)
+    monkeypatch.setitem(kafka.CONSUMER, "session_timeout_ms", 1_500)
+    monkeypatch.setitem(kafka.CONSUMER, "heartbeat_interval_ms", 300)
+    return number

@@ -9,8 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,46 +19,18 @@ from sqlalchemy import text
 from shared import consumer as consumer_module
 from shared import kafka
 from shared import relay as relay_module
-from shared.consumer import Consumer
 from shared.inbox import Inbox
 from shared.outbox import publish
 from shared.relay import Relay
 from tests.support.broker import EmbeddedBroker
 from tests.support.courier import Courier, launched, note
 from tests.support.scale import sized
-from tests.support.writer import KEYS, Writer, by_key, settle, thread_of
+from tests.support.writer import KEYS, Writer, by_key, hearing, relaying, settle, thread_of, wait_for
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.chaos, pytest.mark.usefixtures("seeded"), pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parent.parent.parent
 POINTS = ("after commit, before send", "after ack, before mark")
-
-
-@pytest.fixture(autouse=True)
-def seed(monkeypatch: pytest.MonkeyPatch) -> int:
-    number = random.randrange(1_000_000)
-    print(f"seed {number}")
-    random.seed(number)
-    monkeypatch.setitem(kafka.CONSUMER, "session_timeout_ms", 1_500)
-    monkeypatch.setitem(kafka.CONSUMER, "heartbeat_interval_ms", 300)
-    return number
-
-
-@contextmanager
-def hearing(courier: Courier, broker: EmbeddedBroker, inbox: Inbox | None = None) -> Iterator[Consumer]:
-    """A consumer at work."""
-    inbox = inbox or Inbox("chaos", {"campaign.launched": note}, courier.transaction)
-    consumer = Consumer(inbox, broker.broker)
-    with thread_of(consumer.run):
-        yield consumer
-
-
-@contextmanager
-def relaying(courier: Courier, broker: EmbeddedBroker, **options: Any) -> Iterator[Relay]:
-    """A relay at work."""
-    relay = Relay(courier.database.engine, broker.broker, **{"patience_s": 10, **options})
-    with thread_of(relay.run):
-        yield relay
 
 
 class Mortal:
@@ -206,123 +177,6 @@ def test_the_aggregates_lock_orders_its_messages(courier: Courier) -> None:
 
 def test_control_without_the_lock_they_pass_each_other(courier: Courier) -> None:
     assert two_writers_of_one_key(courier, locks=False) != list(range(80))
-
-
-def emptied(courier: Courier, broker: EmbeddedBroker) -> Writer:
-    """The broker dies under load with what was published and not heard; another, empty, takes its place."""
-    writer = Writer(courier, sized(5_000, least=400))
-    with thread_of(writer.run), relaying(courier, broker, patience_s=3):
-        while sum(writer.said.values()) < writer.count * 0.4:
-            time.sleep(0.05)
-        broker.kill()
-        time.sleep(2)
-        broker.start()
-        while sum(writer.said.values()) < writer.count * 0.9:
-            time.sleep(0.1)
-        with hearing(courier, broker):
-            settle(courier, writer)
-    return writer
-
-
-def test_a_broker_that_lost_everything_loses_nothing(courier: Courier, broker: EmbeddedBroker) -> None:
-    writer = emptied(courier, broker)
-
-    assert by_key(courier) == writer.expected()
-
-
-def test_control_without_the_cluster_id_messages_are_lost(
-    courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Relay, "_compare", lambda self, connection, cluster_id: None)
-
-    writer = emptied(courier, broker)
-
-    assert sum(map(len, by_key(courier).values())) < sum(writer.said.values())
-
-
-def frozen(courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch) -> int:
-    """The broker is frozen for longer than the client's delivery timeout; what is unpublished in the end."""
-    monkeypatch.setitem(kafka.PRODUCER, "delivery_timeout_ms", 1_500)
-    monkeypatch.setitem(kafka.PRODUCER, "request_timeout_ms", 1_000)
-    with relaying(courier, broker, patience_s=4) as relay:
-        courier.say(launched())
-        wait_for(lambda: courier.unpublished() == 0)
-        broker.freeze()
-        courier.say(*(launched(counter, KEYS[0]) for counter in range(200)))
-        time.sleep(6)
-        assert courier.unpublished() == 200
-        broker.thaw()
-        wait_for(lambda: courier.unpublished() == 0, within_s=20)
-        left = courier.unpublished()
-    if relay._producer is not None:  # the control keeps its producer; the test process does not
-        kafka.discard(relay._producer)
-    return left
-
-
-def wait_for(holds: Callable[[], bool], *, within_s: float = 20) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.1)
-
-
-def test_a_frozen_broker_drains_when_it_thaws(
-    courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert frozen(courier, broker, monkeypatch) == 0
-
-
-def test_control_one_producer_kept_for_ever_hangs(
-    courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Relay, "close", lambda self: None)
-
-    assert frozen(courier, broker, monkeypatch) > 0
-
-
-def away(courier: Courier, broker: EmbeddedBroker) -> Writer:
-    """The database takes no connections while messages are on their way to their handlers."""
-    writer = Writer(courier, 400, pause_s=0)
-    writer.run(threading.Event())
-    with relaying(courier, broker):
-        wait_for(lambda: courier.unpublished() == 0)
-    name, server = courier.at.name, courier.at.server
-    with hearing(courier, broker) as consumer:
-        wait_for(lambda: consumer.state["handled"] > 0)
-        server.run(
-            f"alter database {name} allow_connections false",
-            f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'",
-        )
-        time.sleep(sized(60, least=4))
-        server.run(f"alter database {name} allow_connections true")
-        courier.database.engine.dispose(close=False)  # this test's own connections are gone, too
-        settle(courier, writer)
-    return writer
-
-
-def test_a_database_away_kills_no_message(courier: Courier, broker: EmbeddedBroker) -> None:
-    writer = away(courier, broker)
-
-    assert by_key(courier) == writer.expected()
-    assert courier.one("select count(*) from dead_letters") == 0
-
-
-def test_control_taking_illness_for_a_bug_passes_messages_over(
-    courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Here the letter cannot be written either, so the message would simply be gone."""
-    monkeypatch.setattr(consumer_module, "verdict", lambda error: "cannot")
-    monkeypatch.setattr(Consumer, "_ill", lambda self, place, envelope, error: True)
-    monkeypatch.setattr(consumer_module, "TRY_DELAYS_S", ())
-    slow = note
-
-    def slowly(session: Any, message: Any) -> None:
-        time.sleep(0.01)
-        slow(session, message)
-
-    monkeypatch.setattr(sys.modules[__name__], "note", slowly)
-    writer = away(courier, broker)
-
-    assert sum(map(len, by_key(courier).values())) < sum(writer.said.values())
 
 
 def poisoned(courier: Courier, broker: EmbeddedBroker) -> list[int]:

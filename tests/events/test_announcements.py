@@ -118,6 +118,7 @@ def test_a_seat_taken_while_the_event_is_called_off_is_given_back_too(hall):
     assert announced() == 1
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("kind", ["registration.rescheduled", "registration.cancelled"])
 def test_through_kills_each_is_told_once(hall, monkeypatch, kind):
     size, kills = sized(REGISTRATIONS, least=400), sized(KILLS, least=8)
@@ -151,6 +152,7 @@ def test_through_kills_each_is_told_once(hall, monkeypatch, kind):
     assert told(hall, kind) == [1] * size
 
 
+@pytest.mark.chaos
 def test_control_told_and_marked_apart_some_are_told_twice(hall, monkeypatch):
     event_id = world.event()
     crowd(hall, event_id, 20)

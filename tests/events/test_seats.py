@@ -3,6 +3,7 @@
 import threading
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import text
 
 from services.events import bookings, drift, registrations, seats
@@ -50,6 +51,7 @@ def differences():
         return drift.drift_check(session)
 
 
+@pytest.mark.chaos
 def test_five_hundred_buyers_for_a_hundred_seats(hall):
     buyers, places = sized(BUYERS), sized(SEATS)
     for _ in range(sized(ROUNDS)):
@@ -63,6 +65,7 @@ def test_five_hundred_buyers_for_a_hundred_seats(hall):
     assert differences() == []
 
 
+@pytest.mark.chaos
 def test_control_without_the_guard_seats_are_sold_twice(hall, monkeypatch):
     """The same rush, counting before it writes, as the guard's condition and the CHECK are gone."""
     guard = " and (seats_max is null or taken + :seats <= seats_max)"

@@ -73,6 +73,7 @@ def test_faults_end_in_our_state_without_doubles(demo, crm, monkeypatch):
     assert not [email for email in gone if email in str(crm.contacts())]
 
 
+@pytest.mark.chaos
 def test_control_without_looking_first_what_was_done_unseen_never_arrives(demo, crm, monkeypatch):
     monkeypatch.setattr(contacts, "find", lambda api, party_id: None)
     monkeypatch.setattr(contributions, "find", lambda api, donation_ids: {})
@@ -81,6 +82,7 @@ def test_control_without_looking_first_what_was_done_unseen_never_arrives(demo, 
         _chaos(demo, crm, monkeypatch, changes=20, rounds=20)
 
 
+@pytest.mark.chaos
 def test_control_without_looking_first_participants_are_doubled(demo, crm, monkeypatch):
     monkeypatch.setattr(participants, "search", lambda api, registration_ids: [])
 

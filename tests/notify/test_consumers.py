@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import func, select
 
 import services.notify
@@ -26,6 +27,7 @@ def test_what_is_heard_is_what_the_service_says_it_hears():
     assert set(re.findall(r"`([a-z_.]+)`", hears[1])) == set(handlers_of(consumers))
 
 
+@pytest.mark.chaos
 def test_each_of_many_messages_delivered_five_times_makes_one_email(smtp):
     addresses = _deliver_again_and_again(smtp, same_id=True)
 
@@ -36,6 +38,7 @@ def test_each_of_many_messages_delivered_five_times_makes_one_email(smtp):
             assert count == each * len(addresses)
 
 
+@pytest.mark.chaos
 def test_control_without_the_messages_id_every_delivery_makes_an_email(smtp):
     addresses = _deliver_again_and_again(smtp, same_id=False)
 

@@ -195,6 +195,7 @@ def test_an_older_state_never_arrives_after_a_newer_one(demo):
     assert _older_state_missed_then_newer(demo) == 2
 
 
+@pytest.mark.chaos
 def test_control_without_the_order_of_a_party_the_older_state_wins(demo, monkeypatch):
     guard = "not exists"
     unguarded = (
@@ -350,6 +351,7 @@ def test_an_erased_person_goes_with_everything(demo):
     assert "Claire" not in str(last)
 
 
+@pytest.mark.chaos
 def test_a_partner_failing_after_commit_ends_with_our_state_and_no_doubles(demo, monkeypatch):
     """2,000 changes at full size; 429, 500 and too late, a fifth each, all after the partner committed."""
     monkeypatch.setattr(webhooks, "TIMEOUT_S", 0.2)

@@ -93,6 +93,7 @@ def _wait(done, within_s):
         time.sleep(0.1)
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(600)
 def test_every_email_leaves_through_kills_and_a_repeat_is_the_same_message(settings, smtp):
     by_address, sender = _send_all(settings, smtp, "guarded", at_steps=("asked", "taken"), within_s=300)
@@ -102,6 +103,7 @@ def test_every_email_leaves_through_kills_and_a_repeat_is_the_same_message(setti
     assert sum(len(ids) - 1 for ids in by_address.values()) <= 2 * sender.kills
 
 
+@pytest.mark.chaos
 @pytest.mark.timeout(600)
 def test_control_written_down_before_sending_emails_are_lost(settings, smtp):
     by_address, _ = _send_all(settings, smtp, "unguarded", at_steps=("asked",), within_s=300)

@@ -8,8 +8,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import UUID, uuid4
 
+from shared.consumer import Consumer
+from shared.inbox import Inbox
 from shared.outbox import publish
-from tests.support.courier import Courier, launched
+from shared.relay import Relay
+from tests.support.broker import EmbeddedBroker
+from tests.support.courier import Courier, launched, note
 
 KEYS = [uuid4() for _ in range(20)]
 
@@ -75,3 +79,27 @@ def settle(courier: Courier, writer: Writer, *, within_s: float = 60, still_s: f
             break
         time.sleep(0.2)
     time.sleep(1)
+
+
+@contextmanager
+def hearing(courier: Courier, broker: EmbeddedBroker, inbox: Inbox | None = None) -> Iterator[Consumer]:
+    """A consumer at work."""
+    inbox = inbox or Inbox("chaos", {"campaign.launched": note}, courier.transaction)
+    consumer = Consumer(inbox, broker.broker)
+    with thread_of(consumer.run):
+        yield consumer
+
+
+@contextmanager
+def relaying(courier: Courier, broker: EmbeddedBroker, **options: Any) -> Iterator[Relay]:
+    """A relay at work."""
+    relay = Relay(courier.database.engine, broker.broker, **{"patience_s": 10, **options})
+    with thread_of(relay.run):
+        yield relay
+
+
+def wait_for(holds: Callable[[], bool], *, within_s: float = 20) -> None:
+    """Return when it holds, or after so long."""
+    deadline = time.monotonic() + within_s
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.1)
