@@ -30,7 +30,8 @@ def list_emails(self, world, query, body):
 
 def show_email(self, world, query, body, email_id):
     found = next(each for each in world.emails if each["id"] == email_id)
-    more = {"message_id": EMAIL_ID, "header_id": f"<{email_id}@valmont.example>", "has_calendar": False}
+    more = {"message_id": EMAIL_ID, "header_id": f"<{email_id}@valmont.example>"}
+    more |= {"has_calendar": found["template"].startswith("registration")}
     return found | more | {"html": "<p>Merci</p>", "text": "Merci", "occurred_at": found["created_at"]}
 
 

@@ -86,3 +86,12 @@ def test_what_is_not_sent_again_says_why(officer, world, status, code, sentence)
 
     assert answer.status_code == 303 and answer.location.endswith(page)
     assert sentence in html.unescape(officer.get("/console/emails/").text)
+
+
+@pytest.mark.parametrize(("template", "attached"), [("registration_confirmed", True), ("gift_thanks", False)])
+def test_an_emails_page_says_that_a_calendar_file_goes_with_it(officer, world, template, attached):
+    world.emails = [email(template=template)]
+
+    page = officer.get(f"/console/emails/{world.emails[0]['id']}").text
+
+    assert ("un fichier d’agenda" in text_of(page)) is attached

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.web.samples import PERSON
+from tests.web.samples import PERSON, event
 from tests.web.test_campaign_page import text_of
 from web.console import visits
 
@@ -139,3 +139,15 @@ def test_each_piece_of_news_leads_to_the_gifts_that_it_tells_of(officer, world):
 
     asked = [dict(query).get("standing") for path, query in world.queries if path.endswith("/donations")]
     assert asked == [None, "refunded", "unpaid"]
+
+
+def test_the_next_events_stand_there_with_how_full_they_are(browser, world):
+    reader = browser.hold(world.sign_in(PERSON, ["events.read"]))
+    world.events = [event(seats_taken=12, seats_max=40)]
+
+    page = reader.get("/console/").text
+
+    assert "Prochains événements" in text_of(page) and "12 places prises sur 40" in text_of(page)
+    assert f'href="/console/events/{world.events[0]["id"]}"' in page
+    without = browser.hold(world.sign_in(PERSON, RIGHTS)).get("/console/").text
+    assert "Prochains événements" not in text_of(without)

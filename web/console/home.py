@@ -16,11 +16,13 @@ routes = Blueprint("home", __name__)
 def show():
     """The morning page."""
     may = session.visitor().may
-    gifts = campaigns = month = None
+    gifts = campaigns = month = events = None
     if may("giving.read"):
         gifts = tried(clients.giving().get, "/donations", limit=8)
         campaigns = tried(clients.giving().get, "/campaigns", status="live", limit=20)
         month = tried(clients.giving().get, "/activity/month")
+    if may("events.read"):
+        events = tried(clients.events().get, "/events", status="published", when="upcoming", limit=4)
     before = visits.previous()
     return render_template(
         "console/home.html",
@@ -30,6 +32,7 @@ def show():
         curve=charts.monthly(month) if month else None,
         gifts=gifts,
         campaigns=campaigns["items"] if campaigns else [],
+        events=events["items"] if events else [],
         counts=waiting(),
         may=may,
     )
