@@ -39,6 +39,7 @@ def write(
         party_id=message.party_id,
         facts={name: fact for name, fact in told.items() if name not in secrets},
         secrets=secrets,
+        secrets_until=kept.ends_at,
         calendar=_calendar(kept, to.locale, settings, changed_at=occurred_at),
         occurred_at=occurred_at,
         useful_until=kept.ends_at,

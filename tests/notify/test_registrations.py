@@ -256,3 +256,16 @@ def test_what_is_filled_in_stays_what_it_is(settings: NotifySettings) -> None:
     _, event = opened(email, settings)
     assert "<b>x</b>" not in email.html and "&lt;i&gt;A&lt;/i&gt; &amp; Co" in email.html
     assert "\n" not in email.subject and "\r" not in email.subject and "ATTENDEE" not in event
+
+
+def test_the_sealed_addresses_of_a_letter_go_when_its_event_is_over(settings: NotifySettings) -> None:
+    message = facts.registered(facts.registrant(), seats=1)
+    hear(settings, message)
+    kept: list[bool] = []
+
+    for at in (message.ends_at - timedelta(minutes=1), message.ends_at):
+        with Transaction() as session:
+            sendings.forget_secrets(session, at=at)
+        kept += [each.secrets is not None for each in every(Email)]
+
+    assert kept == [True, False]
