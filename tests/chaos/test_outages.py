@@ -33,7 +33,7 @@ def emptied(courier: Courier, broker: EmbeddedBroker) -> Writer:
             time.sleep(0.05)
         broker.kill()
         time.sleep(2)
-        broker.start()
+        broker.empty()
         while sum(writer.said.values()) < writer.count * 0.9:
             time.sleep(0.1)
         with hearing(courier, broker):
