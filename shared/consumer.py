@@ -229,7 +229,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 dead_letters.bury(session, self.inbox.consumer, envelope, reason=reason, tries=tries)
         except Exception as trouble:  # a letter that cannot be written may not be passed
             return self._ill(place, envelope, trouble)
-        log.error("dead letter", type=envelope.type, message_id=str(envelope.message_id), reason=reason)
+        log.error(
+            "dead letter",
+            type=envelope.type,
+            message_id=str(envelope.message_id),
+            topic=place.topic,
+            partition=place.partition,
+            offset=envelope.offset,
+            reason=reason,
+        )
         self._trials.pop(place, None)
         self.state["dead"] += 1
         self._dead_in_row += 1
