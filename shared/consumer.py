@@ -5,7 +5,7 @@ one message a transaction, and what was raised decides (`inbox.verdict`): a dead
 message again. To try again, its partition is paused, sought back to the message, and kept in the group
 by further polling. Offsets are committed by value: the last handled + 1 of each partition.
 
-Metrics: those of shared/watch.py, shared/inbox.py and shared/dead_letters.py.
+Metrics: those of shared/inbox.py and shared/dead_letters.py; the lag goes with the heartbeat.
 """
 
 import random
@@ -70,7 +70,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._resume_at: dict[TopicPartition, float] = {}
         self._ill_rounds = 0
         self._dead_in_row = 0
-        self._watch = Watch(broker, inbox.consumer)
+        self._watch = Watch(broker)
         self._looked_at = 0.0
 
     def run(self, stopping: Event) -> None:

@@ -416,7 +416,7 @@ def test_who_stops_while_it_joins_keeps_nobody_from_the_group(
 def heard_on_another_broker(courier: Courier, broker: EmbeddedBroker) -> list[int]:
     """The broker is replaced, and holds as the group's offsets those of the one before; what is heard."""
     place = kafka.TopicPartition("amicale.giving", 0)
-    watching = watch.Watch(broker.broker, "tests")
+    watching = watch.Watch(broker.broker)
     watching.begin()
     broker.empty()
     producer = broker.broker.producer()
