@@ -5,7 +5,7 @@ one message a transaction, and what was raised decides (`inbox.verdict`): a dead
 message again. To try again, its partition is paused, sought back to the message, and kept in the group
 by further polling. Offsets are committed by value: the last handled + 1 of each partition.
 
-Metrics: those of shared/watch.py, shared/inbox.py and shared/dead_letters.py.
+Metrics: those of shared/inbox.py and shared/dead_letters.py; the lag goes with the heartbeat.
 """
 
 import random
@@ -70,7 +70,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._resume_at: dict[TopicPartition, float] = {}
         self._ill_rounds = 0
         self._dead_in_row = 0
-        self._watch = Watch(broker, inbox.consumer)
+        self._watch = Watch(broker)
         self._looked_at = 0.0
 
     def run(self, stopping: Event) -> None:
@@ -229,7 +229,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 dead_letters.bury(session, self.inbox.consumer, envelope, reason=reason, tries=tries)
         except Exception as trouble:  # a letter that cannot be written may not be passed
             return self._ill(place, envelope, trouble)
-        log.error("dead letter", type=envelope.type, message_id=str(envelope.message_id), reason=reason)
+        log.error(
+            "dead letter",
+            type=envelope.type,
+            message_id=str(envelope.message_id),
+            topic=place.topic,
+            partition=place.partition,
+            offset=envelope.offset,
+            reason=reason,
+        )
         self._trials.pop(place, None)
         self.state["dead"] += 1
         self._dead_in_row += 1

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Annotated, Any, ClassVar, TypeVar
 
-from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, create_engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import BigInteger, Connection, DateTime, Engine, MetaData, create_engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, registry
 
@@ -22,6 +22,9 @@ from shared.errors import NotFound
 
 OVERFLOW = 4
 """Connections opened beyond those that are kept, for as long as they are needed."""
+
+RESTED_S = 1.0
+"""A connection that nobody used for so long is asked whether it lives before it is used again."""
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -58,6 +61,7 @@ class Database:
                 "options": "-c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=120s",
             },
         )
+        _ask_the_rested(self._engine)
         return self._engine
 
     @property
@@ -84,6 +88,28 @@ class Database:
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
+
+
+def _ask_the_rested(engine: Engine) -> None:
+    """Let nobody have a connection that died while it rested, as all do when PostgreSQL is started again.
+
+    The first that is found dead has all the others made anew. A connection that goes from hand to hand, as
+    under load, is asked nothing (`pool_pre_ping` would ask each time).
+    """
+
+    @event.listens_for(engine, "checkin")
+    def rests(_: Any, record: Any) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def wakes(connection: Any, record: Any, _: Any) -> None:
+        since = record.info.get("rests_since")
+        if since is None or time.monotonic() - since < RESTED_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            raise InvalidatePoolError from None
 
 
 def _driver(url: str) -> str:

@@ -1,8 +1,9 @@
 """`/healthz` this process lives, `/readyz` it can serve, `/metrics` for Prometheus: for callers inside.
 
-What a dead or frozen worker can no longer say is read from the database at each scrape:
-`amicale_worker_silent_seconds`, `amicale_outbox_unpublished_rows`, `amicale_outbox_oldest_seconds`, and
-`amicale_waits_seconds` and `amicale_refused` of what a service sends out.
+What a dead or frozen worker can no longer say, and what one of several does not know, is read from the
+database at each scrape: `amicale_worker_silent_seconds`, `amicale_consumer_lag`,
+`amicale_outbox_unpublished_rows`, `amicale_outbox_oldest_seconds`, and `amicale_waits_seconds` and
+`amicale_refused` of what a service sends out.
 """
 
 from collections.abc import Iterator
@@ -96,6 +97,12 @@ class _Present:
         yield _gauge("amicale_database_answers", "Whether the database answers.", 1)
         silent = (at - beats[0].beat_at).total_seconds() if beats else float("inf")
         yield _gauge("amicale_worker_silent_seconds", "Since the last sign of any worker.", silent)
+        if (lag := heartbeats.lag(beats, at)) is not None:
+            behind = GaugeMetricFamily(
+                "amicale_consumer_lag", "Messages not handled yet, all workers together.", labels=["consumer"]
+            )
+            behind.add_metric([here.name], lag)
+            yield behind
         yield _gauge("amicale_outbox_unpublished_rows", "Rows that wait (up to 10,000).", outbox.unpublished)
         yield _gauge("amicale_outbox_oldest_seconds", "Age of the oldest row that waits.", outbox.age_s(at))
         oldest = GaugeMetricFamily(

@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -76,6 +76,16 @@ def beat(session: Session, worker: str, *, started_at: datetime, state: dict[str
 def heartbeats(session: Session) -> list[Heartbeat]:
     """The last that each worker said, the newest first."""
     return [Heartbeat(*row) for row in session.execute(_READ)]
+
+
+def lag(workers: Iterable[Heartbeat], at: datetime) -> int | None:
+    """How many messages a service has not handled yet: each worker knows its own partitions'.
+
+    None while no living worker says.
+    """
+    states = [each.state.get("consumer") or {} for each in workers if each.fresh(at)]
+    said = [state["lag"] for state in states if state.get("lag") is not None]
+    return sum(said) if said else None
 
 
 def not_ready(session: Session, at: datetime) -> list[str]:

@@ -7,7 +7,7 @@ deploy/kafka/topics.yml on the broker that the environment names.
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,6 +205,18 @@ def commit_by_value(consumer: Any, offsets: dict[TopicPartition, int], *, timeou
     """
     values = {each: OffsetAndMetadata(offset, "", -1) for each, offset in offsets.items()}
     consumer.commit(values, timeout_ms=int(timeout_s * 1000))
+
+
+def ends(consumer: Any, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    """The end of each of these partitions that has a leader; of one without, nobody knows it now.
+
+    `end_offsets` raises KeyError when some of them have none, and asks until its time is up when none has.
+    """
+    led = [place for place in places if consumer._cluster.leader_for_partition(place) not in (None, -1)]
+    try:
+        return dict(consumer.end_offsets(led)) if led else {}
+    except KeyError:  # one of them lost its leader meanwhile
+        return {}
 
 
 def leave(consumer: Any, *, joining: bool) -> None:

@@ -264,14 +264,13 @@ def _note(session: Session, action: str, letter: DeadLetter, *, at: datetime, de
 def _state(session: Session, service: str, reasons: list[str], *, at: datetime) -> dict[str, Any]:
     outbox = outbox_state(session)
     workers = heartbeats.heartbeats(session)
-    lags = [(each.state.get("consumer") or {}).get("lag") for each in workers if each.fresh(at)]
     return {
         "service": service,
         "at": at,
         "ready": not reasons,
         "reasons": reasons,
         "outbox": {"unpublished": outbox.unpublished, "oldest_age_s": outbox.age_s(at)},
-        "lag": sum(lag for lag in lags if lag is not None) if any(lag is not None for lag in lags) else None,
+        "lag": heartbeats.lag(workers, at),
         "dead_letters": dead_letters.waiting_count(session),
         "held": session.execute(_HELD).scalar_one(),
         "worker_seen_at": workers[0].beat_at if workers else None,

@@ -1,19 +1,16 @@
 """The consumer's watch: how far it is behind, whether a partition is stuck, whether the broker is the same.
 
-Metric: `amicale_consumer_lag`.
+What it finds goes with the worker's heartbeat; shared/health.py tells the lag of all workers together.
 """
 
 import time
 from collections.abc import Container
 from typing import Any
 
-from prometheus_client import Gauge
-
+from shared import kafka
 from shared.kafka import Broker, TopicPartition
 
 STUCK_S = 60.0
-
-LAG = Gauge("amicale_consumer_lag", "Messages not handled yet.", ["consumer"], multiprocess_mode="mostrecent")
 
 
 class ConsumerStuck(Exception):
@@ -27,9 +24,8 @@ class BrokerReplaced(Exception):
 class Watch:
     """What one consumer has to know of its broker and of its own progress."""
 
-    def __init__(self, broker: Broker, consumer: str) -> None:
+    def __init__(self, broker: Broker) -> None:
         self.broker = broker
-        self.consumer = consumer
         self._cluster_id: str | None = None
         self._replaced = False
         self._rewound: set[TopicPartition] = set()
@@ -61,13 +57,13 @@ class Watch:
         if self.broker.cluster()[0] != self._cluster_id:
             raise BrokerReplaced
         mine, lag = client.assignment(), 0
-        for place, end in (client.end_offsets(list(mine)) if mine else {}).items():
+        ends = kafka.ends(client, mine)
+        for place in mine:
             position = client.position(place, timeout_ms=2_000) or 0
             # The embedded broker's end offsets are too low; what was fetched knows better.
-            behind = max(end, client.highwater(place) or 0) - position
+            behind = max(ends.get(place, 0), client.highwater(place) or 0) - position
             lag += max(0, behind)
-            self._progress(place, position, waits=behind > 0 and place not in paused)
-        LAG.labels(self.consumer).set(lag)
+            self._progress(place, position, waits=behind > 0 and place in ends and place not in paused)
         return len(mine), lag
 
     def _progress(self, place: TopicPartition, position: int, *, waits: bool) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from deploy.kafka import jars, settings
-from deploy.kafka.nodes import Cluster, Node
+from deploy.kafka.nodes import Cluster, Node, count
 from deploy.local.keeper import Keeper
 from deploy.local.logs import LogFile
 from deploy.local.parts import Part, listens
@@ -95,7 +95,7 @@ class Nodes:
 
     async def _live(self) -> None:
         nodes = self.cluster.nodes
-        self.terminal.line(f"Starting Apache Kafka, {_count(len(nodes))}, data in {self.cluster.folder}")
+        self.terminal.line(f"Starting Apache Kafka, {count(len(nodes))}, data in {self.cluster.folder}")
         await asyncio.to_thread(self.cluster.prepare)
         self.keepers = [self._keeper(node) for node in nodes]
         await self._in_time(asyncio.gather(*(keeper.start() for keeper in self.keepers)))
@@ -151,10 +151,6 @@ class Nodes:
 
 def _log(node: Node) -> Path:
     return node.folder / "kafka.log"
-
-
-def _count(nodes: int) -> str:
-    return "one node" if nodes == 1 else f"{nodes} nodes"
 
 
 if __name__ == "__main__":

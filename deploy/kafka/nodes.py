@@ -98,7 +98,7 @@ class Cluster:
             kept = self._keep("nodes", str(len(self.nodes)))
             if kept != str(len(self.nodes)):
                 raise CannotGoOn(
-                    f"{self.folder} holds a Kafka of {kept} nodes: start it with NODES={kept},"
+                    f"{self.folder} holds a Kafka of {count(int(kept))}: start it with NODES={kept},"
                     " or choose another folder with DATA=…"
                 )
             if self.signs_in:
@@ -185,6 +185,11 @@ class Cluster:
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": f"User:{ADMIN}",
         }
+
+
+def count(nodes: int) -> str:
+    """How many, in words."""
+    return "one node" if nodes == 1 else f"{nodes} nodes"
 
 
 def _cluster_id() -> str:

@@ -41,9 +41,7 @@ class Layout:
         self.keys = Keys(self.folder.secrets)
         self.services = [name for name in SERVICES if exists(f"services.{name}.app")]
         self.embedded = [s for s in self.services if f"DATABASE_URL_{s.upper()}" not in settings.told]
-        self.postgres = (
-            Postgres(self.folder.postgres, self.port("postgres"), self.keys) if self.embedded else None
-        )
+        self.postgres = self._server() if self.embedded else None
         self.sandbox = exists("sandbox.__main__")
         self.web = exists("web.app")
         self.live = exists("web.live")
@@ -119,6 +117,10 @@ class Layout:
             "DEMO_CRM_URL": self.inside("sandbox"),
             "DEMO_CRM_KEY_FILE": str(self.keys.path("crm_api_key")),
         }
+
+    def _server(self) -> Postgres:
+        processes = 2 * self.settings.processes * len(self.embedded)  # apis and workers
+        return Postgres(self.folder.postgres, self.port("postgres"), self.keys, processes=processes)
 
     def _of_service(self, service: str) -> dict[str, str]:
         url = self.postgres.url(service, "app") if self.postgres and service in self.embedded else ""

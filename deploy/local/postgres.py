@@ -16,10 +16,13 @@ from deploy.local.problem import CannotGoOn
 
 CLONE_NEWUSER = 0x10000000
 SUPERUSER = "postgres"
+PROCESS_CONNECTIONS_MAX = 14
+"""What a process of a service takes at most: `database_pool_size` of its settings, OVERFLOW of shared.db."""
+OTHERS_CONNECTIONS = 48
+"""For migrations, the demo's data, commands, a backup, and those of a process killed a moment ago."""
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "max_connections": "160",
     "shared_buffers": "64MB",
     "max_wal_size": "256MB",
     "min_wal_size": "48MB",
@@ -38,12 +41,13 @@ SETTINGS = {
 
 
 class Postgres:
-    """A server whose files are in `folder`."""
+    """A server whose files are in `folder`, with room for so many processes of services."""
 
-    def __init__(self, folder: Path, port: int, keys: Keys) -> None:
+    def __init__(self, folder: Path, port: int, keys: Keys, *, processes: int = 8) -> None:
         self.folder = folder
         self.port = port
         self.keys = keys
+        self.connections_max = OTHERS_CONNECTIONS + PROCESS_CONNECTIONS_MAX * processes
         self.programs = _programs()
         self.before = _as_someone_else() if os.geteuid() == 0 else None
 
@@ -59,7 +63,8 @@ class Postgres:
 
     def command(self) -> list[str]:
         """How the server is started; every setting on the command line, so that none is inherited."""
-        options = [each for name, value in SETTINGS.items() for each in ("-c", f"{name}={value}")]
+        told = {**SETTINGS, "max_connections": str(self.connections_max)}
+        options = [each for name, value in told.items() for each in ("-c", f"{name}={value}")]
         return [str(self.programs / "postgres"), "-D", str(self.folder), "-p", str(self.port), *options]
 
     async def create(self) -> None:

@@ -1,5 +1,6 @@
 """The demo's data at the first start, and what the terminal says at the end."""
 
+import asyncio
 import json
 import re
 import sys
@@ -7,14 +8,20 @@ import urllib.request
 from functools import partial
 
 from deploy.local.layout import SIGN_INS, Layout, exists
+from deploy.local.problem import CannotGoOn
 from deploy.local.stack import Stack
 from deploy.local.terminal import Terminal
 
 PROGRESS = re.compile(rb"[\d,]+ of [\d,]+ \w+")
+PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0)
+"""Before each further try: a part that died, and what needs it, is back long before the last."""
 
 
 async def fill(stack: Stack) -> None:
-    """Make people, gifts and registrations, once; each service's own demo may be run again without harm."""
+    """Make people, gifts and registrations, once; each service's own demo may be run again without harm.
+
+    So it is, when a part that it needs dies meanwhile. What cannot be made at all is said, and stops nothing.
+    """
     layout = stack.layout
     ours = ("directory", "notify", "giving", "events")
     made = {each: layout.folder.path / f"demo-{each}-made" for each in ours}
@@ -27,11 +34,28 @@ async def fill(stack: Stack) -> None:
         stack.terminal.step(
             f"Making the demo's people and gifts, about a minute; {layout.public_url}/ answers already ..."
         )
-    for service in missing:
-        command = [sys.executable, "-m", f"services.{service}.demo"]
-        heard = partial(show_progress, stack.terminal, service)
-        await stack.run_once(f"{service}-demo", command, layout.demo_environment(service), heard)
-        made[service].touch()
+    try:
+        for service in missing:
+            await _make(stack, service)
+            made[service].touch()
+    except CannotGoOn as problem:
+        stack.terminal.warn(f"{problem.sentence}. The demo's data lack the rest; `make run` tries again.")
+
+
+async def _make(stack: Stack, service: str) -> None:
+    """Run a service's demo to its end, with some tries; CannotGoOn with what the last one said."""
+    command = [sys.executable, "-m", f"services.{service}.demo"]
+    heard = partial(show_progress, stack.terminal, service)
+    for pause_s in (*PAUSES_S, None):
+        try:
+            return await stack.run_once(
+                f"{service}-demo", command, stack.layout.demo_environment(service), heard
+            )
+        except CannotGoOn as problem:
+            if pause_s is None:
+                raise
+            stack.terminal.warn(f"{problem.sentence}; again in {pause_s:g} s")
+            await asyncio.sleep(pause_s)
 
 
 def show_progress(terminal: Terminal, service: str, line: bytes) -> None:

@@ -19,7 +19,7 @@ from services.giving import campaigns, launches
 from services.giving import demo_campaigns as words
 from services.giving.demo_gifts import give
 from services.giving.demo_plan import plan
-from services.giving.models import Campaign, Donation, Donor, Entity, Fund, Transaction, database
+from services.giving.models import Campaign, Checkout, Donation, Donor, Entity, Fund, Transaction, database
 from services.giving.settings import GivingSettings, use
 from shared.clock import now, today
 from shared.db import uuid7
@@ -65,12 +65,14 @@ def wait_for_people() -> list[Donor]:
 
 
 def make(people: list[Donor], told: DemoSettings, *, at: datetime) -> int:
-    """Entities, funds, campaigns, and every gift that is not there yet; how many were made."""
+    """Entities, funds, campaigns, and every gift that is not there yet or has not ended; how many."""
     with Transaction() as session:
         live = found(session, at=at)
-        known = set(
-            session.execute(select(Donation.idempotency_key).where(Donation.caller == "demo")).scalars()
+        ended = select(Donation.idempotency_key).where(
+            Donation.caller == "demo",
+            Donation.id.in_(select(Checkout.donation_id).where(Checkout.closed_at.is_not(None))),
         )
+        known = set(session.execute(ended).scalars())
     gifts = sorted(plan(live, people, at=at), key=lambda gift: gift.at)
     missing = [gift for gift in gifts if gift.key not in known]
     staff, progress = _staff(people, told.demo_staff_email), Progress(len(missing), "gifts")

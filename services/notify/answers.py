@@ -4,7 +4,8 @@ Whom it is about follows from the step that it answers, then from its enhanced c
 nothing was said of the letter yet: whatever is answered, the server takes nothing from us. To RCPT TO and
 DATA, codes of the mail system (x.3.x), of our address as sender (x.1.7, x.1.8) and of signing in (530, 534,
 535, 538) are the server's trouble, and so are 451 and 452 without an enhanced code to DATA, which RFC 5321
-keeps for errors and storage of the server itself.
+keeps for errors and storage of the server itself. To RCPT TO the same two are the mailbox's: servers say them
+there of a full mailbox, and to have newcomers wait.
 
 5.7.x (policy) depends on the step. To RCPT TO it is the server's trouble: Postfix tells there, by `554 5.7.1
 Relay access denied`, that it no longer trusts us. It may also be one recipient's server that wants nothing

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from joserfc.jwk import OKPKey
 
+from shared.current import EXTENSION
 from shared.settings import Settings
 from tests.support.postgres import Server, ServiceDatabase, service_database
 
@@ -62,12 +63,25 @@ def databases(postgres: Server) -> dict[str, ServiceDatabase]:
 
 
 @pytest.fixture(scope="session")
-def applications(
+def applications_of_the_run(
     databases: dict[str, ServiceDatabase], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Flask]]:
-    """Each service's application; they stand side by side, as in production they never do."""
+) -> dict[str, Flask]:
+    """Each service's application, made once; they stand side by side, as in production they never do."""
     folder = tmp_path_factory.mktemp("contracts")
-    yield {name: application(name, environment(databases[name].app_url, folder)) for name in SERVICES}
+    return {name: application(name, environment(databases[name].app_url, folder)) for name in SERVICES}
+
+
+@pytest.fixture(scope="module")
+def applications(applications_of_the_run: dict[str, Flask]) -> Iterator[dict[str, Flask]]:
+    """The applications, told their own settings and connected to their own databases again.
+
+    Tests of a service that ran in this process meanwhile told it theirs, and closed its database.
+    """
+    for name, app in applications_of_the_run.items():
+        told = app.extensions[EXTENSION].settings
+        import_module(f"services.{name}.settings").use(told)
+        import_module(f"services.{name}.models").database.connect(told.database_url)
+    yield applications_of_the_run
     for name in SERVICES:
         import_module(f"services.{name}.models").database.dispose()
 

@@ -52,6 +52,16 @@ def test_three_nodes_keep_each_message_three_times_and_lead_nobody_uncleanly(tmp
     assert all("0.0.0.0" not in value for value in lines.values())
 
 
+@pytest.mark.parametrize(("kept", "wanted", "words"), [(1, 3, "a Kafka of one node:"), (3, 1, "of 3 nodes:")])
+def test_a_folder_of_another_number_of_nodes_is_named_by_what_it_holds(
+    tmp_path: Path, kept: int, wanted: int, words: str
+) -> None:
+    (tmp_path / "nodes").write_text(str(kept))
+
+    with pytest.raises(CannotGoOn, match=f"{words} start it with NODES={kept}"):
+        Cluster(tmp_path, [(9092 + n, 9192 + n) for n in range(wanted)]).prepare()
+
+
 def said_by(data: Path, port: int, **told: str) -> "subprocess.Popen[str]":
     environment = {"PATH": "/usr/bin:/bin:/usr/local/bin", "DATA": str(data), "PORT": str(port), **told}
     return subprocess.Popen(

@@ -1,12 +1,16 @@
 """What the terminal says once everything is ready."""
 
+import asyncio
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.local import welcome
 from deploy.local.layout import Layout
+from deploy.local.problem import CannotGoOn
 from deploy.local.settings import load
 from deploy.local.terminal import Terminal
 
@@ -41,6 +45,52 @@ def test_of_what_a_demo_prints_the_terminal_shows_how_far_it_has_come() -> None:
     assert [line.partition(" s  ")[2] for line in stream.getvalue().splitlines()] == [
         "giving: 400 of 1,200 gifts"
     ]
+
+
+class Filled:
+    """A stack of which a part dies so many times while the demo of giving is made."""
+
+    def __init__(self, folder: Path, deaths: int) -> None:
+        self.layout = layout(folder, "127.0.0.1")
+        self.layout.folder.open()
+        self.stream = StringIO()
+        self.terminal = Terminal(self.stream)
+        self.deaths = deaths
+        self.run: list[str] = []
+
+    async def run_once(self, name: str, *told: Any) -> None:
+        self.run.append(name)
+        if name == "giving-demo" and self.deaths:
+            self.deaths -= 1
+            raise CannotGoOn("giving-demo failed: ConnectError")
+
+
+def filled(folder: Path, monkeypatch: pytest.MonkeyPatch, *, deaths: int) -> Filled:
+    fill: Callable[[Any], Any] = welcome.fill
+    monkeypatch.setattr(welcome, "PAUSES_S", (0.0, 0.0))
+    stack = Filled(folder, deaths)
+    asyncio.run(fill(stack))
+    return stack
+
+
+def test_a_demo_that_lacked_a_part_is_made_again_once_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = filled(tmp_path, monkeypatch, deaths=2)
+
+    assert stack.run == ["directory-demo", "notify-demo", *["giving-demo"] * 3, "events-demo"]
+    assert (tmp_path / "demo-giving-made").exists() and (tmp_path / "demo-events-made").exists()
+
+
+def test_a_demo_that_cannot_be_made_stops_nothing_and_is_tried_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = filled(tmp_path, monkeypatch, deaths=3)
+
+    assert "`make run` tries again" in stack.stream.getvalue()
+    assert not (tmp_path / "demo-giving-made").exists()
+    again = filled(tmp_path, monkeypatch, deaths=0)
+    assert again.run == ["giving-demo", "events-demo"]
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def test_an_answer_to_mail_from_puts_off_every_email_as_a_server_that_is_away(sm
         (RCPT, "550 5.1.8 sender unknown", "later", "server"),
         (RCPT, "450 4.7.1 grey listed", "later", "mailbox"),
         (RCPT, "452 4.2.2 mailbox full", "later", "mailbox"),
+        (RCPT, "452 no room", "later", "mailbox"),
         (RCPT, "451 later", "later", "mailbox"),
         (RCPT, "550 5.1.1 no such user", "never", "recipient"),
         (RCPT, "550 no", "never", "recipient"),

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from shared import consumer as consumer_module
 from shared import kafka, watch
@@ -150,11 +151,16 @@ def test_what_may_be_a_bug_is_tried_five_times_and_others_go_on(
         *(launched(counter) for counter in range(10, 30)),
     )
 
-    with hearing(courier, broker, stumbles, try_delays_s=(0.1, 0.1, 0.1, 0.1)):
+    with capture_logs() as lines, hearing(courier, broker, stumbles, try_delays_s=(0.1, 0.1, 0.1, 0.1)):
         eventually(lambda: courier.one("select count(*) from dead_letters") == 1)
         eventually(lambda: counters(courier) == list(range(10, 30)))
 
     letter = courier.rows("select * from dead_letters")[0]
+    (said,) = [line for line in lines if line["event"] == "dead letter"]
+    assert (said["topic"], said["partition"], said["offset"]) == (
+        "amicale.giving", letter.partition, letter.offset,
+    )  # fmt: skip
+    assert "claire" not in str(said)
     assert len(tries) in (5, 6)  # the batch that was rolled back, then five alone
     assert letter.tries == 5
     assert letter.reason.startswith("KeyError at tests/shared/test_consumer.py:")
@@ -410,7 +416,7 @@ def test_who_stops_while_it_joins_keeps_nobody_from_the_group(
 def heard_on_another_broker(courier: Courier, broker: EmbeddedBroker) -> list[int]:
     """The broker is replaced, and holds as the group's offsets those of the one before; what is heard."""
     place = kafka.TopicPartition("amicale.giving", 0)
-    watching = watch.Watch(broker.broker, "tests")
+    watching = watch.Watch(broker.broker)
     watching.begin()
     broker.empty()
     producer = broker.broker.producer()

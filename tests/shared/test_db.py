@@ -1,16 +1,21 @@
 """Identifiers sort by time; a transaction commits as a whole or not at all."""
 
 import runpy
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
+from shared import db
 from shared.db import OVERFLOW, Database, uuid7, uuid7_time
 from shared.settings import Settings
 from tests.support.postgres import Server
@@ -63,6 +68,70 @@ def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
 def test_the_session_speaks_in_utc(database: Database) -> None:
     with database.transaction() as session:
         assert session.execute(text("show timezone")).scalar_one() == "UTC"
+
+
+def processes(database: Database, count: int = 3) -> list[int]:
+    """The server's process behind each of so many connections in use at once."""
+    with ExitStack() as stack:
+        sessions = [stack.enter_context(database.transaction()) for _ in range(count)]
+        return [session.execute(text("select pg_backend_pid()")).scalar_one() for session in sessions]
+
+
+def end_all(postgres: Server, database: Database) -> None:
+    """Every connection ends on the server's side, as when it is started again."""
+    ended = processes(database)
+    postgres.run(*(f"select pg_terminate_backend({pid}, 5000)" for pid in ended))
+
+
+def test_connections_that_died_while_they_rested_are_made_anew_unseen(
+    database: Database, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "RESTED_S", 0.2)
+    end_all(postgres, database)
+    time.sleep(0.3)
+
+    assert len(set(processes(database))) == 3
+
+
+def test_control_without_being_asked_the_dead_connection_is_used(
+    database: Database, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "RESTED_S", 3600)
+    end_all(postgres, database)
+
+    with pytest.raises(OperationalError):
+        processes(database)
+
+
+def test_a_connection_that_goes_from_hand_to_hand_is_asked_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(database.engine.dialect, "do_ping", asked.append)
+    for _ in range(20):
+        processes(database)
+    assert not asked
+
+    monkeypatch.setattr(db, "RESTED_S", 0)
+    processes(database)
+    assert len(asked) == 3
+
+
+def test_while_the_server_is_away_a_connection_that_rested_says_so_as_any_other(
+    database: Database, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "RESTED_S", 0)
+    end_all(postgres, database)
+    monkeypatch.setattr(database.engine.dialect, "connect", _nobody_listens)
+
+    with pytest.raises(OperationalError) as raised:
+        processes(database)
+
+    assert db.is_ill(raised.value)
+
+
+def _nobody_listens(*_: object, **__: object) -> object:
+    return psycopg.connect("postgresql://nobody@127.0.0.1:1/none")
 
 
 def test_there_are_more_connections_than_threads_that_may_each_ask_for_a_second() -> None:

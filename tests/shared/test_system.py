@@ -132,6 +132,22 @@ def test_the_state_counts_what_waits(client: FlaskClient) -> None:
     assert said["worker_seen_at"] and said["workers"][0]["worker"] == "small-1"
 
 
+def test_the_lag_is_that_of_all_living_workers_together(client: FlaskClient) -> None:
+    beat(worker="small-1", consumer={"joined": True, "lag": 7})
+    beat(worker="small-2", consumer={"joined": True, "lag": 5})
+    beat(worker="small-3", seconds_ago=11, consumer={"joined": True, "lag": 900})
+    beat(worker="small-4", consumer={"joined": False, "lag": None})
+
+    assert metric(client, 'amicale_consumer_lag{consumer="small"}') == 12
+    assert client.get(f"{BASE}/system", headers=read()).get_json()["lag"] == 12
+
+
+def test_no_lag_is_told_while_no_worker_gives_a_sign(client: FlaskClient) -> None:
+    beat(seconds_ago=11, consumer={"joined": True, "lag": 900})
+
+    assert "amicale_consumer_lag{" not in client.get("/metrics").text
+
+
 def metric(client: FlaskClient, name: str) -> float:
     """A figure of the scrape."""
     (line,) = [each for each in client.get("/metrics").text.splitlines() if each.startswith(f"{name} ")]

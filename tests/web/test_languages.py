@@ -39,6 +39,10 @@ def test_every_sentence_is_written_in_french_too():
     assert not sorted({source for source in sources() if source not in known or not known[source].string})
 
 
+def test_no_sentence_is_translated_that_nobody_says():
+    assert not sorted(set(catalogue()) - set(sources()))
+
+
 def test_translations_use_the_same_variables():
     for source, message in catalogue().items():
         assert not list(message.check()), source

@@ -134,8 +134,9 @@ def _told(n: int) -> str:
         return _("Nobody had registered, so nobody is written to.")
     if n > PAGE * PAGES_MOST:
         return _("More than %(n)s registrants are being written to.", n=number(PAGE * PAGES_MOST))
-    said = "%(n)s registrant is being written to.", "%(n)s registrants are being written to."
-    return ngettext(*said, n, n=number(n))
+    return ngettext(
+        "%(n)s registrant is being written to.", "%(n)s registrants are being written to.", n, n=number(n)
+    )
 
 
 def _reschedule_page(event: dict[str, Any], form: Filled) -> str:
