@@ -41,6 +41,11 @@ def container(name: str) -> dict[str, Any]:
     return dict(found)
 
 
+def version_of(name: str) -> str:
+    """The version of a container of docker-compose.yml, without what it stands on (`-bookworm`)."""
+    return str(CONTAINERS[name]["image"]).rpartition(":")[2].partition("-")[0]
+
+
 def told_to(name: str) -> dict[str, str]:
     """Every variable that a container is told."""
     shared = [SETTINGS[each["configMapRef"]["name"]] for each in container(name).get("envFrom", ())]
@@ -188,6 +193,13 @@ def test_kafka_asks_who_is_calling_and_outlives_a_node() -> None:
     assert (
         kafka["config"]["min.insync.replicas"] == 2 and kafka["config"]["auto.create.topics.enable"] is False
     )
+
+
+def test_the_versions_are_those_that_compose_runs() -> None:
+    databases = {each["spec"]["imageName"] for each in of_kind("Cluster").values()}
+
+    assert of_kind("Kafka")["kafka"]["spec"]["kafka"]["version"] == version_of("kafka")
+    assert databases == {f"ghcr.io/cloudnative-pg/postgresql:{version_of('postgres')}"}
 
 
 @pytest.mark.parametrize("service", secrets.SERVICES)
