@@ -1,6 +1,6 @@
 """The manifests of deploy/k8s: what Kubernetes understands, the same processes as elsewhere, our own rules.
 
-Strimzi's and CloudNativePG's schemas are not at hand without a network: the fields that count are asserted.
+What Strimzi and CloudNativePG understand: test_operators.py.
 """
 
 import re
@@ -18,7 +18,7 @@ from tests.support.compose import ROOT
 
 FOLDER = ROOT / "deploy/k8s"
 KUBERNETES = "1.34"
-OTHERS = ("kafka.strimzi.io", "postgresql.cnpg.io", "barmancloud.cnpg.io", "kustomize.config.k8s.io")
+OPERATORS = ("kafka.strimzi.io", "postgresql.cnpg.io", "barmancloud.cnpg.io")
 OBJECTS: list[dict[str, Any]] = [
     each for path in sorted(FOLDER.glob("*.yaml")) for each in yaml.safe_load_all(path.read_text()) if each
 ]
@@ -41,6 +41,11 @@ def container(name: str) -> dict[str, Any]:
     return dict(found)
 
 
+def version_of(name: str) -> str:
+    """The version of a container of docker-compose.yml, without what it stands on (`-bookworm`)."""
+    return str(CONTAINERS[name]["image"]).rpartition(":")[2].partition("-")[0]
+
+
 def told_to(name: str) -> dict[str, str]:
     """Every variable that a container is told."""
     shared = [SETTINGS[each["configMapRef"]["name"]] for each in container(name).get("envFrom", ())]
@@ -49,7 +54,8 @@ def told_to(name: str) -> dict[str, str]:
 
 
 def test_kubernetes_understands_every_manifest() -> None:
-    checked = [each for each in OBJECTS if not each["apiVersion"].startswith(OTHERS)]
+    others = (*OPERATORS, "kustomize.config.k8s.io")
+    checked = [each for each in OBJECTS if not each["apiVersion"].startswith(others)]
 
     assert len(checked) > 50
     for each in checked:
@@ -188,6 +194,13 @@ def test_kafka_asks_who_is_calling_and_outlives_a_node() -> None:
     assert (
         kafka["config"]["min.insync.replicas"] == 2 and kafka["config"]["auto.create.topics.enable"] is False
     )
+
+
+def test_the_versions_are_those_that_compose_runs() -> None:
+    databases = {each["spec"]["imageName"] for each in of_kind("Cluster").values()}
+
+    assert of_kind("Kafka")["kafka"]["spec"]["kafka"]["version"] == version_of("kafka")
+    assert databases == {f"ghcr.io/cloudnative-pg/postgresql:{version_of('postgres')}"}
 
 
 @pytest.mark.parametrize("service", secrets.SERVICES)
