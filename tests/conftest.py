@@ -49,7 +49,7 @@ def postgres() -> Iterator[postgres_support.Server]:
             yield running
 
 
-@pytest.fixture(params=["embedded", pytest.param("apache", marks=pytest.mark.full)])
+@pytest.fixture(params=["embedded", pytest.param("apache", marks=[pytest.mark.full, pytest.mark.chaos])])
 def broker(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[broker_support.EmbeddedBroker | ApacheKafka]:
