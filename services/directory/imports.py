@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from flask_smorest.fields import Upload
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from services.directory import enrolments, import_runs, refusals, sheets, trail
 from services.directory.models import Import, ImportRow, Transaction, database
-from services.directory.models.imports import ImportAlreadyConfirmed, ImportAlreadyDiscarded
+from services.directory.models.imports import STATUSES, ImportAlreadyConfirmed, ImportAlreadyDiscarded
 from services.directory.rows import RowRefused, understand
 from shared.auth import caller
 from shared.bodies import holds_card_number
@@ -63,7 +63,7 @@ class ImportShown(Schema):
     """
 
     id = fields.UUID()
-    status = fields.String()
+    status = fields.String(validate=validate.OneOf(STATUSES))
     filename = fields.String()
     encoding = fields.String()
     delimiter = fields.String()

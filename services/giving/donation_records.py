@@ -56,7 +56,14 @@ class GiftNamed(Schema):
 class DonationListed(GiftNamed):
     """A gift in a list. `standing` tells apart what came, what is on its way, and what nobody paid."""
 
-    standing = fields.String(required=True, validate=validate.OneOf(STANDINGS))
+    standing = fields.String(
+        required=True,
+        validate=validate.OneOf(STANDINGS),
+        metadata={
+            "description": "`received`; `awaiting`: paid, and the bank takes its time; `refunded`. Nobody paid"
+            " what is `open` (its payment page is), `declined` by the bank, or `abandoned`."
+        },
+    )
     donor = fields.Nested(DonorShown, required=True)
     created_at = fields.AwareDateTime(required=True)
     failed_at = fields.AwareDateTime(allow_none=True)

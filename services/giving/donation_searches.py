@@ -49,7 +49,14 @@ class DonationFilter(Schema):
 
     q = fields.String(validate=validate.Length(1, 100))
     campaign_id = fields.UUID()
-    standing = fields.String(load_default="given", validate=validate.OneOf(list(ASKED)))
+    standing = fields.String(
+        load_default="given",
+        validate=validate.OneOf(list(ASKED)),
+        metadata={
+            "description": "`given`: received, awaiting or refunded. `unpaid`: open, declined or abandoned, which"
+            " no other value but `any` shows."
+        },
+    )
     party_id = fields.UUID()
 
 

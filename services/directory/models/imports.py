@@ -14,6 +14,7 @@ from shared.errors import Conflict
 from shared.once import ONCE_KEY, Once
 
 OUTCOMES = ("created", "updated", "unchanged")
+STATUSES = ("checked", "discarded", "running", "done", "failed")
 
 
 class ImportAlreadyConfirmed(Conflict):
@@ -77,7 +78,7 @@ class Import(Once, Base):
 
     @property
     def status(self) -> str:
-        """checked, discarded, running, done or failed."""
+        """One of STATUSES."""
         if self.discarded_at:
             return "discarded"
         if self.failed_at:
