@@ -4,7 +4,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from services.directory import settings
@@ -33,6 +33,9 @@ READ = text(
     """
 )
 
+READ_AND_LOCK = text(f"select * from ({READ.text}) person left join kit_trail_end() on true")
+"""The same, and the end of the audit trail, which nobody can follow until this transaction is over."""
+
 
 class Reading(PersonRules, SimpleNamespace):
     """A person as they were when they were read: to be shown, never to be changed."""
@@ -40,16 +43,13 @@ class Reading(PersonRules, SimpleNamespace):
 
 def read(session: Session, person_id: UUID) -> Reading:
     """The person with all their parts, or NotFound."""
-    row = session.execute(READ, {"id": person_id}).mappings().one_or_none()
-    if row is None:
-        raise NotFound
-    parts = {name: [_part(each) for each in row[name] or ()] for name in ("degrees", "emails", "consents")}
-    return Reading(**{**row, **parts})
+    return _reading(session.execute(READ, {"id": person_id}).one_or_none())
 
 
 def read_for_staff(session: Session, person_id: UUID, *, by: UUID, at: datetime) -> Reading:
     """The same, private fields included, with a row of the audit trail; NotFound leaves none."""
-    found = read(session, person_id)
+    row = session.execute(READ_AND_LOCK, {"id": person_id}).one_or_none()
+    found = _reading(row)
     audit.record(
         session,
         by=by,
@@ -59,8 +59,17 @@ def read_for_staff(session: Session, person_id: UUID, *, by: UUID, at: datetime)
         fields=PRIVATE,
         at=at,
         key=settings.current().link_key,
+        end=row,
     )
     return found
+
+
+def _reading(row: Row | None) -> Reading:
+    if row is None:
+        raise NotFound
+    told = row._mapping
+    parts = {name: [_part(each) for each in told[name] or ()] for name in ("degrees", "emails", "consents")}
+    return Reading(**{**told, **parts})
 
 
 def _part(values: dict) -> SimpleNamespace:

@@ -1,10 +1,13 @@
 """Readings: all that is held of a person, in one statement, and in the trail before staff see it."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import event, select, text
+from sqlalchemy.exc import IntegrityError
 
 from services.directory import cards, contacts, people, readings, settings
 from services.directory.models import Consent, Person, Transaction, database
@@ -14,6 +17,7 @@ from shared.db import uuid7
 from tests.directory.conftest import NOW
 
 BASE = "/api/v1/directory/people"
+WAITING = text("select count(*) from pg_locks where locktype = 'advisory' and not granted")
 ODD = datetime(2026, 3, 1, 8, 0, 0, 120_000, UTC)
 DEGREES = [{"programme": each, "class_year": year} for each, year in (("Z", 2001), ("B", 1999), ("A", 2001))]
 
@@ -98,7 +102,7 @@ def test_a_reading_whose_row_cannot_be_written_is_not_shown(client, officer, zoe
     assert "example.org" not in refused.text
 
 
-def test_a_reading_by_staff_is_four_statements_and_its_row_is_in_the_chain(client, officer, zoe):
+def test_a_reading_by_staff_is_two_statements_and_its_row_is_in_the_chain(client, officer, zoe):
     headers, before, said = officer("people.read"), trail(), []
 
     def note(_connection, _cursor, statement, *_):
@@ -110,10 +114,47 @@ def test_a_reading_by_staff_is_four_statements_and_its_row_is_in_the_chain(clien
     finally:
         event.remove(database.engine, "before_cursor_execute", note)
 
-    assert len(said) == 4
+    assert len(said) == 2
     assert trail() == before + 1
     with Transaction() as session:
         assert audit.verify(session, key=settings.current().link_key).bad_number is None
+
+
+def test_a_reading_that_waited_for_another_follows_it_in_the_chain(zoe):
+    assert second_of_two_at_once(zoe).id == zoe
+
+    with Transaction() as session:
+        assert audit.verify(session, key=settings.current().link_key).bad_number is None
+
+
+def test_control_who_locks_and_reads_in_one_breath_does_not_see_the_other(zoe, monkeypatch):
+    at_once = (
+        "left join (select number, hash, pg_advisory_xact_lock(hashtext('audit_entries'))"
+        " from audit_entries order by number desc limit 1) last on true"
+    )
+    blind = readings.READ_AND_LOCK.text.replace("left join kit_trail_end() on true", at_once)
+    monkeypatch.setattr(readings, "READ_AND_LOCK", text(blind))
+
+    with pytest.raises(IntegrityError, match="pk_audit_entries"):
+        second_of_two_at_once(zoe)
+
+
+def second_of_two_at_once(person_id):
+    """A reading that began while another had written its row, and waited until that was committed."""
+
+    def read():
+        with Transaction() as session:
+            return readings.read_for_staff(session, person_id, by=None, at=NOW)
+
+    with ThreadPoolExecutor(1) as pool:
+        with Transaction() as first:
+            readings.read_for_staff(first, person_id, by=None, at=NOW)
+            second = pool.submit(read)
+            until = time.monotonic() + 20
+            while not first.scalar(WAITING) and time.monotonic() < until:
+                time.sleep(0.01)
+            assert not second.done()
+        return second.result(20)
 
 
 def trail():
