@@ -22,6 +22,7 @@ OWNERS = text(
     "select distinct party_of(id) from donors where verified @> array[:mark] and verified <> '{}' limit 2"
 )
 
+
 def giver(
     session: Session,
     *,
