@@ -28,7 +28,9 @@ from shared.schema import audit_entries as entries
 
 BEGINNING = b"\0" * 32
 HEAD = "audit-head"
-_LOCK = text("select pg_advisory_xact_lock(hashtext('audit_entries'))")
+_END = text("select number, hash from kit_trail_end()")
+_LAST = select(entries.c.number, entries.c.hash).order_by(entries.c.number.desc()).limit(1)
+_ENTRY, _DETAIL = entries.insert(), details.insert()
 
 
 @dataclass(frozen=True)
@@ -53,18 +55,17 @@ def record(
     reason: str | None = None,
     detail: Any = None,
     key: str | None = None,
+    end: Row[Any] | None = None,
 ) -> int:
     """Add one row in the caller's transaction; its number.
 
     `subject` is a kind and an id; `fields` are names of what was read or changed; `detail` is anything that
     JSON can hold and stands beside the row. `key` is the settings' link_key outside a request.
+    `end` is a row with number and hash of kit_trail_end(), when the caller has read it in this transaction.
     """
-    session.execute(_LOCK)
-    last = session.execute(
-        select(entries.c.number, entries.c.hash).order_by(entries.c.number.desc()).limit(1)
-    ).first()
+    end = end or session.execute(_END).one()
     values: dict[str, Any] = {
-        "number": last.number + 1 if last else 1,
+        "number": end.number + 1,
         "at": at.astimezone(UTC),
         "by": by,
         "action": action,
@@ -74,14 +75,14 @@ def record(
         "right": right,
         "reason": reason,
         "detail_hash": None,
-        "previous_hash": last.hash if last else BEGINNING,
+        "previous_hash": end.hash,
     }
     beside = None if detail is None else _beside(detail)
     if beside:
         values["detail_hash"] = _detail_hash(beside["salt"], beside["detail"])
-    session.execute(entries.insert().values(**values, hash=_hash(values, _key(key))))
+    session.execute(_ENTRY, values | {"hash": _hash(values, _key(key))})
     if beside:
-        session.execute(details.insert().values(number=values["number"], **beside))
+        session.execute(_DETAIL, {"number": values["number"], **beside})
     return int(values["number"])
 
 
@@ -97,9 +98,7 @@ def erase(session: Session, *, subject: tuple[str, Any], request_id: UUID) -> in
 
 def sign_head(session: Session, *, at: datetime, key: str | None = None) -> str:
     """The chain's present end, sealed: kept in the log, it shows later that rows after it were cut."""
-    last = session.execute(
-        select(entries.c.number, entries.c.hash).order_by(entries.c.number.desc()).limit(1)
-    ).first()
+    last = session.execute(_LAST).first()
     head = [last.number, last.hash.hex()] if last else [0, BEGINNING.hex()]
     return links.sign_content(HEAD, json.dumps([*head, at.isoformat()]).encode(), key=key)
 

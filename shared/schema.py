@@ -218,6 +218,22 @@ $$
 """
 
 
+_TRAIL_END = """
+create or replace function kit_trail_end(out number bigint, out hash bytea)
+language plpgsql as $$
+begin
+  perform pg_advisory_xact_lock(hashtext('audit_entries'));
+  select e.number, e.hash into number, hash from audit_entries e order by e.number desc limit 1;
+  if not found then
+    number := 0;
+    hash := decode(repeat('00', 32), 'hex');
+  end if;
+end $$
+"""
+"""Locks the audit trail until the transaction ends, then reads its last row. Why it is a function: each
+statement of one sees what was committed before that statement, and so during its wait for the lock."""
+
+
 def create_kit(connection: Connection) -> None:
     """Make the kit's tables and the partitions of the months around now (first migration of a service)."""
     kit.create_all(connection, checkfirst=False)
@@ -225,6 +241,12 @@ def create_kit(connection: Connection) -> None:
     connection.execute(text(_PARTITIONS))
     connection.execute(text("revoke execute on function kit_make_partitions from public"))
     make_partitions(connection)
+    create_trail_end(connection)
+
+
+def create_trail_end(connection: Connection) -> None:
+    """Make the function by which rows of the audit trail follow each other."""
+    connection.execute(text(_TRAIL_END))
 
 
 def make_partitions(connection: Connection, *, months_ahead: int = 3, months_kept: int = 13) -> int:

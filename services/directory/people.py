@@ -5,25 +5,22 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from services.directory import cards, searches, trail
+from services.directory import cards, readings, searches, trail
 from services.directory.models import LOCALES, Degree, Email, Person, Transaction, allowed
 from shared.auth import caller
 from shared.bodies import FieldsRefused
 from shared.clock import now
 from shared.db import uuid7
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict
 from shared.http import Blueprint, IdempotencyKey
 from shared.names import NAME_RULE, Name, PersonName, is_name
 from shared.once import once
 from shared.pages import PageQuery, QueryInteger, page, paged
 
 routes = Blueprint("people", __name__, url_prefix="/api/v1/directory/people")
-
-PRIVATE = ("born_on", "emails", "school_id")
 
 
 class DegreeShown(Schema):
@@ -146,7 +143,7 @@ def index(query):
 def show_me():
     """What the school holds of the person who is signed in."""
     with Transaction() as session:
-        return read(session, caller().person_id)
+        return readings.read(session, caller().person_id)
 
 
 @routes.patch("/me", allow="signed_in")
@@ -163,12 +160,7 @@ def change_me(wish):
 def show(person_id):
     """One person, private fields included; the reading is kept in the audit log."""
     with Transaction() as session:
-        person = read(session, person_id)
-        me = caller().person_id
-        trail.note(
-            session, person, by=me, action="person.read", right="people.read", fields=PRIVATE, at=now()
-        )
-        return person
+        return readings.read_for_staff(session, person_id, by=caller().person_id, at=now())
 
 
 @routes.post("", allow="people.manage", refuses=(SchoolIdTaken,))
@@ -181,7 +173,7 @@ def create(wish, header):
         person = once(session, Person, header["key"], claim_s=0, **wish)
         if not person.repeated:
             begin(session, person.id, by=caller().person_id, at=now(), **wish)
-        return read(session, person.id)
+        return person
 
 
 @routes.patch("/<uuid:person_id>", allow="people.manage", refuses=(SchoolIdTaken,))
@@ -191,15 +183,6 @@ def update(wish, person_id):
     """Correct a person's record."""
     with Transaction() as session:
         return change(session, person_id, by=caller().person_id, at=now(), **wish)
-
-
-def read(session: Session, person_id: uuid.UUID) -> Person:
-    """The person with all their parts, or NotFound."""
-    statement = select(Person).where(Person.id == person_id).options(*cards.WHOLE)
-    person = session.scalars(statement).one_or_none()
-    if person is None:
-        raise NotFound
-    return person
 
 
 def add(session: Session, *, by, at: datetime, degrees=(), emails=(), reason=None, **names) -> Person:

@@ -34,7 +34,7 @@ READ = text(
 
 # Nested loops over one row each, found by key: pk_events, pk_event_seats, pk_registrants,
 # uq_registrations_caller_route_idempotency_key, uq_registrants_guest; uq_registrations_member only of who is
-# signed in, ix_registrants_verified only of guests. Nothing grows with what was sold.
+# signed in, ix_registrants_marks, which holds no guest, only of guests. Nothing grows with what was sold.
 LOOK = text(
     """
     select e.id, e.slug, e.title, e.starts_at, e.ends_at, e.time_zone, e.place, e.online_url, e.revision,
@@ -49,7 +49,7 @@ LOOK = text(
              and m.signed_in and m.cancelled_at is null) else false end as is_registered,
            case when cast(:mark as text) is not null then array(
              select distinct party_of(v.id) from registrants v
-             where v.verified @> array[cast(:mark as text)]) end as owners
+             where v.verified @> array[cast(:mark as text)] and v.verified <> '{}') end as owners
     from events e join event_seats s on s.event_id = e.id
     left join registrations k
       on k.caller = :caller and k.route = :route and k.idempotency_key = :idempotency_key

@@ -15,6 +15,7 @@ from services.directory import (
     import_runs,
     imports,
     people,
+    readings,
     refusals,
     sheets,
     sign_in_links,
@@ -63,7 +64,7 @@ def reasons(session, checked):
 
 def person(session, school_id="72100001"):
     found = session.scalar(select(Person.id).where(Person.school_id == school_id))
-    return people.read(session, found) if found else None
+    return readings.read(session, found) if found else None
 
 
 def test_nothing_is_written_before_it_is_confirmed(session):

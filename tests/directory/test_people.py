@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import String, select, text
 
-from services.directory import cards, erasures, people, searches
+from services.directory import cards, erasures, people, readings, searches
 from services.directory.models import Person, Transaction, database
 from shared.errors import NotFound
 from tests.directory.conftest import NOW, said
@@ -210,7 +210,7 @@ def test_erasing_leaves_an_id_and_a_tombstone(session):
     assert session.scalar(text("select count(*) from emails")) == 0
     assert session.execute(text("select person_id, version from erased_people")).one() == (person_id, 2)
     with pytest.raises(NotFound):
-        people.read(session, person_id)
+        readings.read(session, person_id)
 
 
 def test_an_emptied_broker_gets_every_card_and_every_tombstone_again(session):

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from services.directory import accounts, cards, contacts, import_runs, people, settings, trail
+from services.directory import accounts, cards, contacts, import_runs, people, readings, settings, trail
 from services.directory.models import Person, Transaction
 from shared import audit
 from tests.directory.conftest import NOW, said, signed_in
@@ -74,7 +74,7 @@ def test_reading_a_person_is_written_in_the_trail(client, told, zoe):
     shown = client.get(f"{BASE}/people/{zoe}", headers=headers).json
 
     assert shown["emails"][0]["address"] == "zoe@example.org"
-    assert trail_of(zoe)[-1] == ("person.read", list(people.PRIVATE), "people.read", reader)
+    assert trail_of(zoe)[-1] == ("person.read", list(readings.PRIVATE), "people.read", reader)
 
 
 def test_a_change_is_kept_with_what_was_before_and_why(client, officer, zoe):
@@ -165,7 +165,7 @@ def test_a_person_is_written_down_by_hand(client, officer):
     assert (made.status_code, again.status_code) == (201, 201)
     assert made.json == again.json
     with Transaction() as session:
-        written = people.read(session, UUID(made.json["id"]))
+        written = readings.read(session, UUID(made.json["id"]))
         assert [email.address for email in written.emails] == ["z@example.org"]
     assert made.json["version"] == 1
     assert (other.status_code, other.json["code"]) == (422, "key_reused")
@@ -199,7 +199,7 @@ def test_what_cannot_be_a_person_is_refused(client, officer, zoe, wish):
 
     assert answer.status_code == 422
     with Transaction() as session:
-        assert people.read(session, zoe).version == 1
+        assert readings.read(session, zoe).version == 1
 
 
 @pytest.mark.parametrize(
@@ -256,8 +256,7 @@ def test_an_objection_for_one_channel_leaves_the_others(client, officer, zoe):
     client.post(f"{BASE}/people/{zoe}/consents", json=wish, headers=headers)
 
     with Transaction() as session:
-        person = people.read(session, zoe)
-        person.inform("letter", at=NOW)
+        person = readings.read(session, zoe)
         from services.directory.models import allowed
 
         assert allowed(person.consents, informed=True, channel="email")["news"] is True
@@ -521,7 +520,7 @@ def test_the_token_of_a_closed_account_changes_nobody_and_no_password(client, to
 
     assert [(answer.status_code, answer.json["code"]) for answer in answers] == [(401, "session_ended")] * 6
     with Transaction() as session:
-        assert people.read(session, zoe).version == 1
+        assert readings.read(session, zoe).version == 1
 
 
 def test_nobody_closes_an_account_that_may_do_more_than_they(client, told, zoe):

@@ -4,7 +4,10 @@ import itertools
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
+from services.events import bookings
+from services.events.models import Transaction
 from tests.events import world
 from tests.support.tokens import bearer
 
@@ -21,6 +24,17 @@ def replica(hall, person_id):
 def attached(hall):
     return hall.rows("select payload::json->>'party_id', payload::json->>'person_id' from outbox"
                      " where type = 'registrant.attached'")  # fmt: skip
+
+
+def test_whose_address_it_is_is_found_among_those_who_have_verified_one(hall):
+    asked = dict.fromkeys(("by", "caller", "route", "idempotency_key", "event_id"))
+    with Transaction() as session:
+        session.execute(text("set local enable_seqscan = off"))
+        explained = session.execute(
+            text(f"explain {bookings.LOOK.text}"), {**asked, "mark": "m", "name_key": "n"}
+        )
+
+        assert "ix_registrants_marks" in "\n".join(explained.scalars())
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3))), ids=str)

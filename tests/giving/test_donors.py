@@ -27,6 +27,14 @@ def count(campaign_id):
         return session.get_one(CampaignTotal, campaign_id).donors_count
 
 
+def test_whose_address_it_is_is_found_among_those_who_have_verified_one():
+    with Transaction() as session:
+        session.execute(text("set local enable_seqscan = off"))
+        plan = "\n".join(session.execute(text(f"explain {donors.OWNERS.text}"), {"mark": "m"}).scalars())
+
+    assert "ix_donors_marks" in plan
+
+
 def test_the_newest_card_wins_in_whatever_order_they_come():
     person_id = uuid4()
     degrees = {n: [{"programme": "Droit", "class_year": 2000 + n}] for n in range(1, 6)}

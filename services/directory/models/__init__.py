@@ -5,7 +5,7 @@ from services.directory.models.base import Base, Transaction, database
 from services.directory.models.consents import CHANNELS, OBJECTION_PURPOSES, PURPOSES, Consent, allowed
 from services.directory.models.contacts import DroppedEmail, Email
 from services.directory.models.imports import Import, ImportRow
-from services.directory.models.people import LOCALES, Degree, ErasedPerson, Person
+from services.directory.models.people import LOCALES, Degree, ErasedPerson, Person, PersonRules
 from services.directory.models.sessions import SignInLink, SignInRequest, SignInSession
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Import",
     "ImportRow",
     "Person",
+    "PersonRules",
     "RecoveryCode",
     "SignInLink",
     "SignInRequest",

@@ -25,7 +25,39 @@ array_to_tsvector(string_to_array(fold(
 """
 
 
-class Person(Once, Base):
+class PersonRules:
+    """What follows from a person's names, degrees and addresses, whatever they were read into."""
+
+    if TYPE_CHECKING:
+        given_name: Mapped[str]
+        preferred_name: Mapped[str | None]
+        degrees: Mapped[list["Degree"]]
+        emails: Mapped[list["Email"]]
+
+    @property
+    def first_name(self) -> str:
+        """The first name to call them by."""
+        return self.preferred_name or self.given_name
+
+    @property
+    def class_years(self) -> list[int]:
+        """Their classes, oldest first."""
+        return sorted({degree.class_year for degree in self.degrees})
+
+    @property
+    def class_year(self) -> int | None:
+        """The class they are known by: that of their first degree, as on their card."""
+        return min(self.class_years, default=None)
+
+    @property
+    def email(self) -> str | None:
+        """Where to write to them: the verified address if there is one, else the oldest not lost."""
+        usable = [email for email in self.emails if email.lost_at is None]
+        usable.sort(key=lambda email: (email.verified_at is None, email.id))
+        return usable[0].address if usable else None
+
+
+class Person(PersonRules, Once, Base):
     """Someone of the school. `version` rises by one, under the row's lock, with each card published.
 
     `given_name` and `birth_name` are the civil ones; a preferred first name replaces the civil one
@@ -74,28 +106,6 @@ class Person(Once, Base):
         Index("ix_people_family_first", "family_first", "id"),
         Index("ix_people_names", "names", postgresql_using="gin"),
     )
-
-    @property
-    def first_name(self) -> str:
-        """The first name to call them by."""
-        return self.preferred_name or self.given_name
-
-    @property
-    def class_years(self) -> list[int]:
-        """Their classes, oldest first."""
-        return sorted({degree.class_year for degree in self.degrees})
-
-    @property
-    def class_year(self) -> int | None:
-        """The class they are known by: that of their first degree, as on their card."""
-        return min(self.class_years, default=None)
-
-    @property
-    def email(self) -> str | None:
-        """Where to write to them: the verified address if there is one, else the oldest not lost."""
-        usable = [email for email in self.emails if email.lost_at is None]
-        usable.sort(key=lambda email: (email.verified_at is None, email.id))
-        return usable[0].address if usable else None
 
     def inform(self, how: str, *, at: datetime) -> bool:
         """They were told that the school holds their data and what for; True when it is news."""

@@ -40,7 +40,12 @@ class Registrant(Base):
         Index(
             "ix_registrants_person_id", "person_id", postgresql_where=text("id is distinct from person_id")
         ),
-        Index("ix_registrants_verified", "verified", postgresql_using="gin"),
+        Index(
+            "ix_registrants_marks",
+            "verified",
+            postgresql_using="gin",
+            postgresql_where=text("verified <> '{}'"),
+        ),
         Index("ix_registrants_merged_into", "merged_into", postgresql_where=text("merged_into is not null")),
     )
 

@@ -35,7 +35,9 @@ class Donor(Base):
             postgresql_where=text("id is distinct from person_id and erased_at is null"),
         ),
         Index("ix_donors_person_id", "person_id", postgresql_where=text("id is distinct from person_id")),
-        Index("ix_donors_verified", "verified", postgresql_using="gin"),
+        Index(
+            "ix_donors_marks", "verified", postgresql_using="gin", postgresql_where=text("verified <> '{}'")
+        ),
         Index("ix_donors_merged_into", "merged_into", postgresql_where=text("merged_into is not null")),
         Index(
             "ix_donors_reachable",

@@ -1,0 +1,12 @@
+"""The end of the audit trail is locked and read in one statement."""
+
+from alembic import op
+
+from shared.schema import create_trail_end
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    create_trail_end(op.get_bind())
