@@ -60,8 +60,8 @@ class DonationListed(GiftNamed):
         required=True,
         validate=validate.OneOf(STANDINGS),
         metadata={
-            "description": "`received`; `awaiting`: paid, and the bank takes its time; `refunded`. Nobody paid"
-            " what is `open` (its payment page is), `declined` by the bank, or `abandoned`."
+            "description": "`received`; `awaiting`: paid, and the bank takes its time; `refunded`."
+            " Nobody paid what is `open` (its payment page is), `declined` by the bank, or `abandoned`."
         },
     )
     donor = fields.Nested(DonorShown, required=True)

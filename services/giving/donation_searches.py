@@ -53,8 +53,8 @@ class DonationFilter(Schema):
         load_default="given",
         validate=validate.OneOf(list(ASKED)),
         metadata={
-            "description": "`given`: received, awaiting or refunded. `unpaid`: open, declined or abandoned, which"
-            " no other value but `any` shows."
+            "description": "`given`: received, awaiting or refunded. `unpaid`: open, declined or abandoned,"
+            " which no other value but `any` shows."
         },
     )
     party_id = fields.UUID()
