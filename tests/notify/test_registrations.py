@@ -269,3 +269,16 @@ def test_the_sealed_addresses_of_a_letter_go_when_its_event_is_over(settings: No
         kept += [each.secrets is not None for each in every(Email)]
 
     assert kept == [True, False]
+
+
+def test_an_email_with_the_old_time_of_an_event_that_moved_is_not_sent_again(
+    settings: NotifySettings,
+) -> None:
+    message = facts.registered(facts.registrant(), seats=1)
+    hear(settings, message, facts.moved(message))
+
+    with Transaction() as session:
+        told = {each.template: each for each in session.execute(select(Email)).scalars()}
+        with pytest.raises(EmailCannotBeResent, match="moved"):
+            told["registration_confirmed"].refuse_copy(at=NOW)
+        told["registration_rescheduled"].refuse_copy(at=NOW)

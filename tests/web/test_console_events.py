@@ -70,6 +70,18 @@ def test_the_emails_of_a_registration_are_for_who_may_read_them(open_browser, wo
     assert f'href="{here}"' in writer.get(f"/console/emails/{world.emails[0]['id']}").text
 
 
+def test_an_email_of_a_registration_is_sent_again_from_its_page(open_browser, world, taken):
+    sender = open_browser().hold(world.sign_in(PERSON, ["events.read", "mailings.read", "mailings.send"]))
+    world.emails = [
+        email(template="registration_confirmed", outdated=True),
+        email(template="registration_rescheduled"),
+    ]
+
+    page = sender.get(f"/console/events/registrations/{taken}").text
+
+    assert [each["id"] for each in world.emails if f"{each['id']}/resend" in page] == [world.emails[1]["id"]]
+
+
 def test_the_story_of_a_person_leads_to_the_registration(open_browser, world, officer, taken):
     world.directory_of(PERSON)
     told = {"kind": "registered", "ref": taken, "at": "2026-11-20T10:00:00+00:00", "source": "events"}

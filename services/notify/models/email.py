@@ -33,7 +33,7 @@ server and not about the email. mailbox: grey listing, quota, load of one mailbo
 
 OUTDATED = {
     "gift_received": "The gift that this email thanks for went back to its donor.",
-    "registration_confirmed": "The registration that this email speaks of was cancelled.",
+    "registration_confirmed": "The registration that this email speaks of was cancelled, or its event moved.",
 }
 
 
@@ -120,13 +120,17 @@ class Email(Base):
             and_(
                 template.in_(("registration_confirmed", "registration_rescheduled")),
                 exists().where(
-                    Registration.registration_id == correlation_id, Registration.cancelled_at.is_not(None)
+                    Registration.registration_id == correlation_id,
+                    or_(
+                        Registration.cancelled_at.is_not(None),
+                        Registration.revision > calendar["revision"].as_integer(),
+                    ),
                 ),
             ),
         ),
         deferred=True,
     )
-    """It thanks for a gift that went back since, or speaks of seats that were given back."""
+    """It thanks for a gift that went back since, or speaks of seats given back or of an event that moved since."""
 
     @property
     def has_calendar(self) -> bool:
