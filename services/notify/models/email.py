@@ -130,7 +130,7 @@ class Email(Base):
         ),
         deferred=True,
     )
-    """It thanks for a gift that went back since, or speaks of seats given back or of an event that moved since."""
+    """Untrue by now: the gift went back, the seats were given back, or the event moved."""
 
     @property
     def has_calendar(self) -> bool:
