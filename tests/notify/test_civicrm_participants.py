@@ -2,10 +2,7 @@
 
 from datetime import timedelta
 
-from services.notify import deliveries
 from services.notify.connectors.civicrm import events, participants
-from services.notify.models import Transaction
-from shared.clock import now
 from shared.db import uuid7
 from shared.messages import PersonCard
 from tests.support import facts
@@ -13,14 +10,12 @@ from tests.support.crm_changes import (
     Clock,
     attach,
     conflicts_found,
-    doubled,
     give_back,
     keep,
     last,
     move,
     push,
     register,
-    run_dry,
 )
 from tests.support.facts import NOW
 
@@ -64,6 +59,32 @@ def test_an_event_moves_for_all_and_another_hands_title_stays(demo, crm):
     [event] = crm.events()
     assert (event["start_date"], event["title"]) == ("2027-06-19 19:30:00", "Dîner")
     assert len(crm.participants()) == 2 and conflicts_found() == []
+
+
+def test_a_title_that_was_corrected_reaches_the_event_with_the_next_who_registers(demo, crm):
+    first = facts.registered()
+    register(demo, first)
+    push(_Later())
+
+    corrected = {"fr": "Dîner des anciennes et anciens", "en": "Alumni dinner"}
+    later = NOW + timedelta(hours=1)
+    register(demo, facts.registered(event_id=first.event_id, event_title=corrected, at=later))
+    push(_Later())
+
+    assert [each["title"] for each in crm.events()] == [corrected["fr"]]
+
+
+def test_a_title_that_was_corrected_reaches_the_event_with_who_gives_back(demo, crm):
+    first, clock = facts.registered(), _Later()
+    second = facts.registered(event_id=first.event_id)
+    register(demo, first, second)
+    push(clock)
+
+    corrected = {"fr": "Dîner des anciennes et anciens", "en": "Alumni dinner"}
+    give_back(demo, first, event_title=corrected, at=NOW + timedelta(hours=1))
+    push(clock)
+
+    assert [each["title"] for each in crm.events()] == [corrected["fr"]]
 
 
 def test_a_guest_who_is_a_person_brings_the_registrations_along(demo, crm):
@@ -132,22 +153,6 @@ def test_an_erased_person_is_at_no_event(demo, crm):
     push()
 
     assert crm.participants() == [] and crm.contacts() == []
-
-
-def test_one_delivery_at_a_time_may_make_an_event(demo, crm):
-    first = facts.registered()
-    register(demo, first, facts.registered(event_id=first.event_id))
-    with Transaction() as session:
-        parcel = deliveries.claim(session, at=NOW, settings=demo)
-
-    with Transaction() as session:
-        assert deliveries.claim(session, at=NOW, settings=demo) is None
-    answer = deliveries.send(parcel, at=now())
-    with Transaction() as session:
-        deliveries.conclude(session, parcel, answer, at=NOW)
-    run_dry(Clock())
-
-    assert (len(crm.events()), len(crm.participants()), doubled(crm)) == (1, 2, 0)
 
 
 class _Later(Clock):

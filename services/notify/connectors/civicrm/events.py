@@ -1,12 +1,12 @@
 """Events over there: found by our id in a custom field, made when one of ours is missing.
 
-CiviCRM has no key on it: a delivery holds the event (services/notify/crm_events.py) while it may make it.
+CiviCRM has no key on it: only the delivery that holds an event makes it.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from services.notify.connectors.civicrm import records
+from services.notify.connectors.civicrm import making, records
 from services.notify.connectors.civicrm.api import Api, Row
 from services.notify.connectors.target import Missed
 
@@ -22,7 +22,7 @@ def upsert(api: Api, state: Mapping[str, Any]) -> dict[str, int]:
     wanted = records.events(state)
     found = find(api, sorted(wanted))
     if missing := sorted(set(wanted) - set(found)):
-        _create(api, missing, wanted)
+        making.once(api, missing, find, lambda absent: _create(api, absent, wanted))
         found |= find(api, missing)
     if set(found) != set(wanted):
         raise Missed("made other events")
@@ -35,17 +35,21 @@ def upsert(api: Api, state: Mapping[str, Any]) -> dict[str, int]:
 
 def find(api: Api, event_ids: list[str]) -> dict[str, Row]:
     """The events of these ids of ours; Missed when the CRM answers others, or two of one id."""
-    if not event_ids:
-        return {}
-    rows = api.call(
-        "Event", "get", select=["id", OURS, *records.EVENT_FIELDS], where=[[OURS, "IN", event_ids]]
-    )
-    found = {str(row.get(OURS)): row for row in rows}
-    if not set(found) <= set(event_ids):
-        raise Missed("answered another event")
+    rows = search(api, event_ids)
+    found = {str(row[OURS]): row for row in rows}
     if len(found) != len(rows):
         raise Missed("answered two events of one id")
     return found
+
+
+def search(api: Api, event_ids: list[str]) -> list[Row]:
+    """Every event that bears one of these ids of ours."""
+    rows = api.call(
+        "Event", "get", select=["id", OURS, *records.EVENT_FIELDS], where=[[OURS, "IN", event_ids]]
+    )
+    if not {row.get(OURS) for row in rows} <= set(event_ids):
+        raise Missed("answered another event")
+    return rows
 
 
 def _create(api: Api, event_ids: list[str], wanted: Mapping[str, Mapping[str, Any]]) -> None:
