@@ -66,8 +66,9 @@ async def run(terminal: Terminal) -> int:
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
     terminal.line(f"Starting Amicale on {layout.public_url}, its data in {layout.folder.path}")
     stopped = asyncio.create_task(stop.wait())
-    living = asyncio.create_task(_live(stack, terminal))
-    watching = asyncio.create_task(Disk(layout.folder, terminal).watch())
+    disk = Disk(layout.folder, terminal)
+    living = asyncio.create_task(_live(stack, disk, terminal))
+    watching = asyncio.create_task(disk.watch())
     try:
         ends: list[asyncio.Future[Any]] = [stopped, living, stack.failure]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -98,11 +99,11 @@ def prepare(stack: Stack) -> None:
     stack.check_ports()
 
 
-async def _live(stack: Stack, terminal: Terminal) -> None:
+async def _live(stack: Stack, disk: Disk, terminal: Terminal) -> None:
     terminal.shows_facts = False
     await stack.start()
     if stack.layout.settings.demo_data:
-        await welcome.fill(stack)
+        await welcome.fill(stack, disk)
     welcome.say(stack.layout, terminal)
     terminal.shows_facts = True
     await asyncio.Event().wait()

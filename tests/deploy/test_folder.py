@@ -140,6 +140,13 @@ def test_what_contains_secrets_is_kept_closed_when_written_anew(folder: Folder) 
     assert stat.S_IMODE((folder.secrets / "address").stat().st_mode) == 0o600
 
 
+def test_what_is_kept_already_is_not_written_again(folder: Folder) -> None:
+    keys = Keys(folder.secrets)
+    first = keys.keep("address", "one").stat().st_ino
+
+    assert keys.keep("address", "one").stat().st_ino == first
+
+
 def test_what_is_counted_stands_in_memory_and_is_gone_after_the_stop(folder: Folder) -> None:
     folder.open_counters()
     place = folder.counters.resolve()
@@ -196,6 +203,15 @@ def full(tmp_path: Path) -> Iterator[Folder]:
     finally:
         folder.close_counters()
         subprocess.run(["umount", disk], check=True)
+
+
+def test_a_secret_that_a_full_disk_does_not_take_is_one_sentence(full: Folder) -> None:
+    keys = Keys(full.secrets)
+
+    for write in (lambda: keys.path("link_key"), lambda: keys.keep("address", "one")):
+        with pytest.raises(CannotGoOn, match=r"cannot be written \(No space left on device\)"):
+            write()
+    assert not (full.secrets / "link_key").exists()
 
 
 def count_in(place: Path) -> int:
