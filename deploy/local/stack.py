@@ -18,7 +18,6 @@ from deploy.local.terminal import Terminal
 # Together under five seconds: what talks first, then what it talks to.
 TALKERS_STOP_WITHIN_S, STORES_STOP_WITHIN_S = 1.8, 2.2
 START_WITHIN_S = 240
-SAID_EVERY_S = 15
 
 
 class Stack:
@@ -57,16 +56,16 @@ class Stack:
         steps += [self._start(part) for part in parts.web(self.layout)]
         steps += [self._start_service(service, database) for service in self.layout.services]
         tasks = [asyncio.ensure_future(step) for step in [*steps, self._wait_for_the_whole()]]
-        waiting = asyncio.create_task(self._say_what_is_awaited())
         try:
-            async with asyncio.timeout(START_WITHIN_S):
-                await asyncio.gather(*tasks)
+            with self.terminal.still(lambda: f"waiting for {self._awaited()}"):
+                async with asyncio.timeout(START_WITHIN_S):
+                    await asyncio.gather(*tasks)
         except TimeoutError:
             raise CannotGoOn(self._what_is_missing()) from None
         finally:
-            for task in [*tasks, waiting]:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, waiting, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def stop(self) -> None:
         """Stop what talks before what it talks to."""
@@ -228,11 +227,6 @@ class Stack:
     def _fail(self, error: CannotGoOn) -> None:
         if not self.failure.done():
             self.failure.set_result(error)
-
-    async def _say_what_is_awaited(self) -> None:
-        while True:
-            await asyncio.sleep(SAID_EVERY_S)
-            self.terminal.step(f"still waiting for {self._awaited()} ...")
 
     def _awaited(self) -> str:
         silent = [name for name, keeper in self.keepers.items() if not keeper.was_ready]

@@ -35,15 +35,21 @@ async def fill(stack: Stack, disk: Disk) -> None:
     ]
     if missing:
         stack.terminal.step(
-            f"Making the demo's people and gifts, about a minute; {layout.public_url}/ answers already ..."
+            "Making the demo's people and gifts, one to five minutes;"
+            f" {layout.public_url}/ answers already ..."
         )
     try:
         for service in missing:
-            await _make(stack, disk, service)
+            with stack.terminal.still(partial(_goes_on, disk, service)):
+                await _make(stack, disk, service)
             with contextlib.suppress(OSError):  # without it, the next start finds nothing missing
                 made[service].touch()
     except CannotGoOn as problem:
         stack.terminal.warn(f"{problem.sentence}. The demo's data lack the rest; `make run` tries again.")
+
+
+def _goes_on(disk: Disk, service: str) -> str:
+    return f"waiting for room in {disk.folder.path}" if disk.full else f"making what {service} shows"
 
 
 async def _make(stack: Stack, disk: Disk, service: str) -> None:
