@@ -89,9 +89,9 @@ async def run(terminal: Terminal) -> int:
 
 
 def prepare(stack: Stack) -> None:
-    """Make and hold the folder; a first start that cannot be leaves no folder behind."""
+    """Make and hold the folder; a first start that cannot be leaves nothing behind, nor in an empty one."""
     folder = stack.layout.folder
-    if not folder.path.exists():
+    if folder.claimed_port() is None:
         folder.has_room()
         stack.check_ports()
     folder.open()

@@ -66,10 +66,13 @@ def test_a_file_is_not_a_data_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reason", ["a port in use", "a disk too small"])
-def test_a_start_that_cannot_be_leaves_no_folder_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_start_that_cannot_be_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str, empty: bool
 ) -> None:
     data = tmp_path / "new/data"
+    if empty:
+        data.mkdir(parents=True)
 
     async def start() -> None:
         prepare(Stack(Layout(load({"DATA": str(data), "PORT": str(taken)})), Terminal(StringIO())))
@@ -83,7 +86,7 @@ def test_a_start_that_cannot_be_leaves_no_folder_behind(
         with pytest.raises(CannotGoOn, match="MiB are free" if "disk" in reason else "is in use"):
             asyncio.run(start())
 
-    assert not data.parent.exists()
+    assert list(data.iterdir()) == [] if empty else not data.parent.exists()
 
 
 def test_a_full_disk_is_one_sentence(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
