@@ -242,7 +242,8 @@ class Stack:
         first = self.layout.settings.port
         return (
             f"Port {port} (for {part}) is in use: stop what uses it, or choose another first port,"
-            f" as in `make run PORT={first + 1000}` (ports {first} to {first + 10} are needed)."
+            f" as in `make run PORT={first + 1000}` (a stack takes eleven in a row, here"
+            f" {first} to {first + 10})."
         )
 
     def _note(self) -> None:
