@@ -120,6 +120,7 @@ WORDS = {
     "letter.text": ("Version texte", "Text version"),
     "letter.headers": ("En-têtes", "Headers"),
     "letter.raw": ("Source du message", "Message source"),
+    "letter.bytes": ("{n} octets", "{n} bytes"),
     "letter.attachments": ("Pièces jointes", "Attachments"),
     # The receiver.
     "receiver": ("Côté partenaire", "Partner’s side"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from deploy.local import backups, memory, settings, welcome
 from deploy.local.disk import Disk
+from deploy.local.folder import ANOTHER
 from deploy.local.layout import Layout
 from deploy.local.problem import CannotGoOn
 from deploy.local.stack import Stack
@@ -22,7 +23,8 @@ python -m deploy.local env giving            what giving's processes are told, f
 python -m deploy.local exec giving -- …      run a command as giving would be run
 python -m deploy.local backup FOLDER         databases and secrets, into a dated folder inside FOLDER
 python -m deploy.local restore FOLDER        put such a folder back (FOLDER notify: one database alone)
-The parts are directory, giving, notify, web, live, sandbox, gateway; DATA and PORT are honoured."""
+The parts are directory, giving, notify, web, live, sandbox, gateway.
+A stack that was started with DATA is told the same DATA again; its PORT is found there."""
 
 
 def main(words: list[str]) -> int:
@@ -66,8 +68,9 @@ async def run(terminal: Terminal) -> int:
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
     terminal.line(f"Starting Amicale on {layout.public_url}, its data in {layout.folder.path}")
     stopped = asyncio.create_task(stop.wait())
-    living = asyncio.create_task(_live(stack, terminal))
-    watching = asyncio.create_task(Disk(layout.folder, terminal).watch())
+    disk = Disk(layout.folder, terminal)
+    living = asyncio.create_task(_live(stack, disk, terminal))
+    watching = asyncio.create_task(disk.watch())
     try:
         ends: list[asyncio.Future[Any]] = [stopped, living, stack.failure]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -86,9 +89,9 @@ async def run(terminal: Terminal) -> int:
 
 
 def prepare(stack: Stack) -> None:
-    """Make and hold the folder; a first start that cannot be leaves no folder behind."""
+    """Make and hold the folder; a first start that cannot be leaves nothing behind, nor in an empty one."""
     folder = stack.layout.folder
-    if not folder.path.exists():
+    if folder.claimed_port() is None:
         folder.has_room()
         stack.check_ports()
     folder.open()
@@ -98,11 +101,11 @@ def prepare(stack: Stack) -> None:
     stack.check_ports()
 
 
-async def _live(stack: Stack, terminal: Terminal) -> None:
+async def _live(stack: Stack, disk: Disk, terminal: Terminal) -> None:
     terminal.shows_facts = False
     await stack.start()
     if stack.layout.settings.demo_data:
-        await welcome.fill(stack)
+        await welcome.fill(stack, disk)
     welcome.say(stack.layout, terminal)
     terminal.shows_facts = True
     await asyncio.Event().wait()
@@ -110,14 +113,15 @@ async def _live(stack: Stack, terminal: Terminal) -> None:
 
 def status(terminal: Terminal) -> int:
     """List the parts; 1 when nothing runs."""
-    processes = Layout(settings.load()).folder.processes()
+    folder = Layout(settings.load()).folder
+    processes = folder.processes()
     sizes = memory.by_part(processes)
     for name, pid in processes.items():
         terminal.line(f"{pid:>8}  {sizes[name] / 2**20:6.0f} MiB  {name}")
     if processes:
         terminal.line(f"{'':>8}  {sum(sizes.values()) / 2**20:6.0f} MiB  in all")
     else:
-        terminal.line("Nothing runs on this data folder; `make run` starts it.")
+        terminal.line(f"Nothing runs on {folder.path}; `make run` starts it. {ANOTHER}")
     return 0 if processes else 1
 
 
@@ -135,7 +139,7 @@ def _layout(*, is_there: bool = True) -> Layout:
     if "PORT" not in found.told and (port := layout.folder.claimed_port()):
         layout = Layout(settings.at_port(found, port))
     if is_there and not layout.folder.secrets.exists():
-        raise CannotGoOn(f"There is no stack in {layout.folder.path} yet: `make run` makes it.")
+        raise CannotGoOn(f"There is no stack in {layout.folder.path} yet: `make run` makes it. {ANOTHER}")
     return layout
 
 

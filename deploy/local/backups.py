@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-from deploy.local.folder import Folder
+from deploy.local.folder import ANOTHER, Folder
 from deploy.local.layout import Layout
 from deploy.local.postgres import Postgres
 from deploy.local.problem import CannotGoOn
@@ -28,7 +28,10 @@ async def backup(layout: Layout, terminal: Terminal, into: Path) -> None:
     """
     server = _server(layout)
     if not await server.answers():
-        raise CannotGoOn("PostgreSQL does not answer: a backup is taken while Amicale runs (`make run`).")
+        raise CannotGoOn(
+            f"The PostgreSQL of {layout.folder.path} does not answer: a backup is taken while Amicale runs"
+            f" (`make run`). {ANOTHER}"
+        )
     place = into / datetime.now(UTC).strftime("%Y-%m-%dT%H%M%SZ")
     fresh = place.with_name(f".{place.name}.new")
     try:
@@ -75,8 +78,9 @@ async def restore(layout: Layout, terminal: Terminal, source: Path, only: Sequen
     finally:
         await stack.stop()
     terminal.line(
-        f"Restored: {', '.join(dumps)}. Now start Amicale (`make run`), then do what deploy/RUNBOOK.md says"
-        " under *After a restore*: payments taken since the backup are at the provider, not in the books."
+        f"Restored into {layout.folder.path}: {', '.join(dumps)}. Now start Amicale (`make run`), then do"
+        " what deploy/RUNBOOK.md says under *After a restore*: payments taken since the backup are at the"
+        " provider, not in the books."
     )
 
 

@@ -21,8 +21,18 @@ class Disk:
     async def watch(self) -> None:
         """Look from now on."""
         while True:
-            self.note(free_mib(self.folder.path))
+            self.look()
             await asyncio.sleep(LOOKED_EVERY_S)
+
+    async def wait_for_room(self) -> None:
+        """Return once the disk is not full any more."""
+        while self.look():
+            await asyncio.sleep(LOOKED_EVERY_S)
+
+    def look(self) -> bool:
+        """Whether it is full now."""
+        self.note(free_mib(self.folder.path))
+        return self.full
 
     def note(self, free_mib: int) -> None:
         """Say what changed; between the two limits nothing does."""

@@ -16,6 +16,8 @@ MEMORY_NEEDED_MIB = 16
 NEEDED_AGAIN_MIB = 50
 """What a folder that has its files already can be started with: enough to stop well and to make room."""
 
+ANOTHER = "A stack that was started with DATA=… is reached with the same DATA=… before the command."
+
 
 class Folder:
     """DATA and the places inside it."""

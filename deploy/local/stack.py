@@ -19,7 +19,6 @@ from deploy.local.terminal import Terminal
 # Together under five seconds: what talks first, then what it talks to.
 TALKERS_STOP_WITHIN_S, STORES_STOP_WITHIN_S = 1.8, 2.2
 START_WITHIN_S = 240
-SAID_EVERY_S = 15
 
 
 class Stack:
@@ -57,16 +56,16 @@ class Stack:
         steps += [self._start(part) for part in parts.web(self.layout)]
         steps += [self._start_service(service, database) for service in SERVICES]
         tasks = [asyncio.ensure_future(step) for step in [*steps, self._wait_for_the_whole()]]
-        waiting = asyncio.create_task(self._say_what_is_awaited())
         try:
-            async with asyncio.timeout(START_WITHIN_S):
-                await asyncio.gather(*tasks)
+            with self.terminal.still(lambda: f"waiting for {self._awaited()}"):
+                async with asyncio.timeout(START_WITHIN_S):
+                    await asyncio.gather(*tasks)
         except TimeoutError:
             raise CannotGoOn(self._what_is_missing()) from None
         finally:
-            for task in [*tasks, waiting]:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, waiting, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def stop(self) -> None:
         """Stop what talks before what it talks to."""
@@ -228,11 +227,6 @@ class Stack:
         if not self.failure.done():
             self.failure.set_result(error)
 
-    async def _say_what_is_awaited(self) -> None:
-        while True:
-            await asyncio.sleep(SAID_EVERY_S)
-            self.terminal.step(f"still waiting for {self._awaited()} ...")
-
     def _awaited(self) -> str:
         silent = [name for name, keeper in self.keepers.items() if not keeper.was_ready]
         return ", ".join(silent) or "the public /readyz"
@@ -247,7 +241,8 @@ class Stack:
         first = self.layout.settings.port
         return (
             f"Port {port} (for {part}) is in use: stop what uses it, or choose another first port,"
-            f" as in `make run PORT={first + 1000}` (ports {first} to {first + 10} are needed)."
+            f" as in `make run PORT={first + 1000}` (a stack takes eleven in a row, here"
+            f" {first} to {first + 10})."
         )
 
     def _note(self) -> None:

@@ -1,8 +1,11 @@
 """The terminal: a line a step with its time, and the facts of the parts behind their names."""
 
+import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -14,6 +17,7 @@ FACT_FIELDS_NOT_SHOWN = {
 # Of many facts alike, so many are shown, then their number after so long.
 SAME_SHOWN = 3
 SAME_AGAIN_AFTER_S = 10.0
+SILENT_S_MAX = 15.0
 
 
 class Terminal:
@@ -21,7 +25,7 @@ class Terminal:
 
     def __init__(self, stream: TextIO = sys.stdout, *, colours: bool | None = None) -> None:
         self.stream = stream
-        self.started = time.monotonic()
+        self.started = self._said_at = time.monotonic()
         self.colours = stream.isatty() if colours is None else colours
         self.shows_facts = True
         self._colour_of: dict[str, int] = {}
@@ -30,6 +34,23 @@ class Terminal:
     def step(self, text: str) -> None:
         """Something is done; the time since the start stands before it."""
         self.line(f"{self.paint(f'{time.monotonic() - self.started:5.1f} s', 2)}  {text}")
+
+    @contextmanager
+    def still(self, what: Callable[[], str]) -> Iterator[None]:
+        """Say what still goes on, whenever nothing else was said for a while."""
+        saying = asyncio.create_task(self._say_still(what))
+        try:
+            yield
+        finally:
+            saying.cancel()
+
+    async def _say_still(self, what: Callable[[], str]) -> None:
+        while True:
+            silent_s = time.monotonic() - self._said_at
+            if silent_s >= SILENT_S_MAX:
+                self.step(f"still {what()} ...")
+            else:
+                await asyncio.sleep(SILENT_S_MAX - silent_s)
 
     def warn(self, text: str) -> None:
         """Something that its reader may want to act on."""
@@ -61,6 +82,7 @@ class Terminal:
 
     def line(self, text: str) -> None:
         """One whole line; a terminal that went away is no reason to stop."""
+        self._said_at = time.monotonic()
         try:
             self.stream.write(text + "\n")
             self.stream.flush()

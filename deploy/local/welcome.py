@@ -1,12 +1,14 @@
 """The demo's data at the first start, and what the terminal says at the end."""
 
 import asyncio
+import contextlib
 import json
 import re
 import sys
 import urllib.request
 from functools import partial
 
+from deploy.local.disk import Disk
 from deploy.local.layout import SIGN_INS, Layout
 from deploy.local.problem import CannotGoOn
 from deploy.local.stack import Stack
@@ -17,10 +19,11 @@ PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0)
 """Before each further try: a part that died, and what needs it, is back long before the last."""
 
 
-async def fill(stack: Stack) -> None:
+async def fill(stack: Stack, disk: Disk) -> None:
     """Make people, gifts and registrations, once; each service's own demo may be run again without harm.
 
-    So it is, when a part that it needs dies meanwhile. What cannot be made at all is said, and stops nothing.
+    So it is, when a part that it needs dies or the disk fills meanwhile. What cannot be made at all is said,
+    and stops nothing.
     """
     layout = stack.layout
     ours = ("directory", "notify", "giving", "events")
@@ -28,27 +31,42 @@ async def fill(stack: Stack) -> None:
     missing = [each for each in made if not made[each].exists()]
     if missing:
         stack.terminal.step(
-            f"Making the demo's people and gifts, about a minute; {layout.public_url}/ answers already ..."
+            "Making the demo's people and gifts, one to five minutes;"
+            f" {layout.public_url}/ answers already ..."
         )
     try:
         for service in missing:
-            await _make(stack, service)
-            made[service].touch()
+            with stack.terminal.still(partial(_goes_on, disk, service)):
+                await _make(stack, disk, service)
+            with contextlib.suppress(OSError):  # without it, the next start finds nothing missing
+                made[service].touch()
     except CannotGoOn as problem:
         stack.terminal.warn(f"{problem.sentence}. The demo's data lack the rest; `make run` tries again.")
 
 
-async def _make(stack: Stack, service: str) -> None:
-    """Run a service's demo to its end, with some tries; CannotGoOn with what the last one said."""
+def _goes_on(disk: Disk, service: str) -> str:
+    return f"waiting for room in {disk.folder.path}" if disk.full else f"making what {service} shows"
+
+
+async def _make(stack: Stack, disk: Disk, service: str) -> None:
+    """Run a service's demo to its end, with some tries; CannotGoOn with what the last one said.
+
+    What fails on a full disk is no try: it is begun again when there is room.
+    """
     command = [sys.executable, "-m", f"services.{service}.demo"]
     heard = partial(show_progress, stack.terminal, service)
-    for pause_s in (*PAUSES_S, None):
+    pauses = iter(PAUSES_S)
+    while True:
         try:
             return await stack.run_once(
                 f"{service}-demo", command, stack.layout.demo_environment(service), heard
             )
         except CannotGoOn as problem:
-            if pause_s is None:
+            if disk.look():
+                await disk.wait_for_room()
+                pauses = iter(PAUSES_S)
+                continue
+            if (pause_s := next(pauses, None)) is None:
                 raise
             stack.terminal.warn(f"{problem.sentence}; again in {pause_s:g} s")
             await asyncio.sleep(pause_s)

@@ -50,6 +50,7 @@ def main() -> None:
 def wait_for_people() -> list[Donor]:
     """The replica of the directory's people, once it has stopped growing."""
     deadline, before, quiet = time.monotonic() + PATIENCE_S, -1, 0
+    progress = Progress(PEOPLE_EXPECTED, "people")
     while True:
         with Transaction() as session:
             count = session.execute(select(func.count()).where(Donor.version > 0)).scalar_one()
@@ -57,6 +58,7 @@ def wait_for_people() -> list[Donor]:
         if (count >= PEOPLE_EXPECTED and quiet >= QUIET_CHECKS) or time.monotonic() > deadline:
             break
         before = count
+        progress.reached(min(count, PEOPLE_EXPECTED))
         time.sleep(0.5)
     with Transaction() as session:
         known = select(Donor).where(Donor.version > 0, Donor.merged_into.is_(None), Donor.family_name != "")

@@ -66,10 +66,13 @@ def test_a_file_is_not_a_data_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reason", ["a port in use", "a disk too small"])
-def test_a_start_that_cannot_be_leaves_no_folder_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str
+@pytest.mark.parametrize("empty", [False, True])
+def test_a_start_that_cannot_be_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str, empty: bool
 ) -> None:
     data = tmp_path / "new/data"
+    if empty:
+        data.mkdir(parents=True)
 
     async def start() -> None:
         prepare(Stack(Layout(load({"DATA": str(data), "PORT": str(taken)})), Terminal(StringIO())))
@@ -80,10 +83,11 @@ def test_a_start_that_cannot_be_leaves_no_folder_behind(
         taken = other.getsockname()[1] - OFFSETS["postgres"]
         if reason == "a disk too small":
             monkeypatch.setattr(folder_module, "NEEDED_MIB", 10**12)
-        with pytest.raises(CannotGoOn, match="MiB are free" if "disk" in reason else "is in use"):
+        why = "MiB are free" if "disk" in reason else "is in use.*a stack takes eleven in a row"
+        with pytest.raises(CannotGoOn, match=why):
             asyncio.run(start())
 
-    assert not data.parent.exists()
+    assert list(data.iterdir()) == [] if empty else not data.parent.exists()
 
 
 def test_a_full_disk_is_one_sentence(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +142,13 @@ def test_what_contains_secrets_is_kept_closed_when_written_anew(folder: Folder) 
 
     assert keys.keep("address", "two").read_text() == "two\n"
     assert stat.S_IMODE((folder.secrets / "address").stat().st_mode) == 0o600
+
+
+def test_what_is_kept_already_is_not_written_again(folder: Folder) -> None:
+    keys = Keys(folder.secrets)
+    first = keys.keep("address", "one").stat().st_ino
+
+    assert keys.keep("address", "one").stat().st_ino == first
 
 
 def test_what_is_counted_stands_in_memory_and_is_gone_after_the_stop(folder: Folder) -> None:
@@ -196,6 +207,15 @@ def full(tmp_path: Path) -> Iterator[Folder]:
     finally:
         folder.close_counters()
         subprocess.run(["umount", disk], check=True)
+
+
+def test_a_secret_that_a_full_disk_does_not_take_is_one_sentence(full: Folder) -> None:
+    keys = Keys(full.secrets)
+
+    for write in (lambda: keys.path("link_key"), lambda: keys.keep("address", "one")):
+        with pytest.raises(CannotGoOn, match=r"cannot be written \(No space left on device\)"):
+            write()
+    assert not (full.secrets / "link_key").exists()
 
 
 def count_in(place: Path) -> int:

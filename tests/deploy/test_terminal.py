@@ -1,5 +1,6 @@
 """What the terminal shows of what the parts say, and what the files keep."""
 
+import asyncio
 import json
 from io import StringIO
 from pathlib import Path
@@ -84,6 +85,21 @@ def test_while_the_stack_starts_only_warnings_are_shown() -> None:
     shown.fact("web", Fact("page broken", "error", ()))
 
     assert "page shown" not in stream.getvalue() and "ERROR  page broken" in stream.getvalue()
+
+
+def test_what_still_goes_on_is_said_when_nothing_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = StringIO()
+    shown = Terminal(stream)
+
+    async def some_time(silent_s_max: float) -> int:
+        monkeypatch.setattr(terminal, "SILENT_S_MAX", silent_s_max)
+        before = stream.getvalue().count("still making gifts ...")
+        with shown.still(lambda: "making gifts"):
+            await asyncio.sleep(0.1)
+        return stream.getvalue().count("still making gifts ...") - before
+
+    assert asyncio.run(some_time(30)) == 0
+    assert asyncio.run(some_time(0.02)) > 1
 
 
 def test_a_terminal_that_went_away_stops_nothing() -> None:

@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from io import StringIO
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.local import disk as disk_module
 from deploy.local import welcome
+from deploy.local.disk import ROOM_MIB, Disk
 from deploy.local.layout import Layout
 from deploy.local.problem import CannotGoOn
 from deploy.local.settings import load
@@ -66,10 +69,10 @@ class Filled:
 
 
 def filled(folder: Path, monkeypatch: pytest.MonkeyPatch, *, deaths: int) -> Filled:
-    fill: Callable[[Any], Any] = welcome.fill
+    fill: Callable[[Any, Disk], Any] = welcome.fill
     monkeypatch.setattr(welcome, "PAUSES_S", (0.0, 0.0))
     stack = Filled(folder, deaths)
-    asyncio.run(fill(stack))
+    asyncio.run(fill(stack, Disk(stack.layout.folder, stack.terminal)))
     return stack
 
 
@@ -91,6 +94,21 @@ def test_a_demo_that_cannot_be_made_stops_nothing_and_is_tried_at_the_next_start
     assert not (tmp_path / "demo-giving-made").exists()
     again = filled(tmp_path, monkeypatch, deaths=0)
     assert again.run == ["giving-demo", "events-demo"]
+
+
+def test_a_demo_whose_disk_fills_goes_on_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = cycle((0, 0, ROOM_MIB))
+    monkeypatch.setattr(disk_module, "LOOKED_EVERY_S", 0.0)
+    monkeypatch.setattr(disk_module, "free_mib", lambda place: next(free))
+
+    stack = filled(tmp_path, monkeypatch, deaths=5)
+
+    said = stack.stream.getvalue()
+    assert "is full: make room; Amicale goes on by itself." in said and "There is room again" in said
+    assert "giving-demo failed" not in said
+    assert stack.run.count("giving-demo") == 6 and (tmp_path / "demo-events-made").exists()
 
 
 @pytest.mark.parametrize(

@@ -194,10 +194,18 @@ def sent(running, html):
     message["Subject"], message["From"], message["To"] = "Merci <i>", "a@example.org", "zoe@example.org"
     message.set_content("Voir https://school.example/l/gift/x")
     message.add_alternative(html, subtype="html")
+    message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="reçu.pdf")
     with smtplib.SMTP("127.0.0.1", running.sandbox.smtp_port) as client:
         client.send_message(message)
     found = httpx.get(f"{running.url}/sandbox/mailbox/emails.json?q=zoe@example.org").json()["items"]
     return found[0]["seq"]
+
+
+@pytest.mark.parametrize(("lang", "size"), [("fr", "4 octets"), ("en", "4 bytes")])
+def test_the_size_of_what_goes_with_an_email_is_said_in_the_pages_language(running, lang, size):
+    page = httpx.get(f"{running.url}/sandbox/mailbox/{sent(running, '<p>Merci</p>')}?lang={lang}")
+
+    assert f"application/pdf, {size}</span>" in page.text.replace("\xa0", " ")
 
 
 def test_an_email_is_shown_without_its_scripts(running):

@@ -171,6 +171,25 @@ def test_before_the_email_left_nothing_is_said_of_how_long_it_took():
     assert _from_payment([step(30, "provider_event"), step(30.1, "settled"), step(30.4, "heard")]) is None
 
 
+@pytest.mark.parametrize(
+    ("lang", "counted"),
+    [
+        ("fr", "1 s de la confirmation de la banque au courriel"),
+        ("en", "1 s from the bank’s confirmation to the email"),
+    ],
+)
+def test_it_is_said_from_when_the_time_to_the_email_is_counted(officer, world, monkeypatch, lang, counted):
+    told = {"title": {"fr": "Étape", "en": "Step"}, "service": "giving", "gap": ""}
+    kinds = {"payment_accepted": 30, "provider_event": 31, "settled": 31.1, "email_sent": 32}
+    steps = [step(second, kind) | told for kind, second in kinds.items()]
+    monkeypatch.setattr("web.console.paths.of", lambda gift: {"steps": steps, "silent": []})
+    world.records = [record()]
+
+    officer.get(f"/console?lang={lang}")
+
+    assert counted in words(officer.get(f"/console/gifts/{world.records[0]['id']}"))
+
+
 def test_the_emails_of_a_gift_are_asked_again_with_its_path(officer, world):
     officer.hold(world.sign_in(PERSON, ["giving.read", "mailings.read"]))
     world.records = [record()]
