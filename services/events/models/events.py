@@ -10,6 +10,7 @@ from services.events.models.base import Base
 from services.events.models.seats import EventSeats
 from shared.db import Id, Instant
 from shared.errors import Conflict, Refused
+from shared.once import ONCE_KEY, Once
 
 PER_REGISTRATION_MOST = 20
 STATUSES = ("draft", "published", "cancelled")
@@ -46,12 +47,13 @@ class PublishedEventFixed(Conflict):
     """Dates, zone and place of a published event change by rescheduling it, which tells its registrants."""
 
 
-class Event(Base):
+class Event(Once, Base):
     """One event. `revision` rises when it is rescheduled: calendars and registrants are told anew."""
 
     __tablename__ = "events"
     __table_args__ = (
         UniqueConstraint("slug"),
+        UniqueConstraint(*ONCE_KEY),
         CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,98}$'", name="slug"),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         CheckConstraint("visibility in ('public', 'alumni')", name="visibility"),
