@@ -81,9 +81,10 @@ WRITE_SQL = f"""
     ),
     made as (
       insert into registrations (id, event_id, registrant_id, email, locale, seats, signed_in, created_at,
-                                 told_revision, link_version, caller, route, idempotency_key, wish_hash)
+                                 told_revision, link_version, search, caller, route, idempotency_key,
+                                 wish_hash)
       select :id, event_id, :registrant_id, :email, :locale, :seats, :signed_in, :at,
-             :revision, 0, :caller, :route, :idempotency_key, :wish_hash from taken
+             :revision, 0, :names, :caller, :route, :idempotency_key, :wish_hash from taken
       on conflict do nothing returning id
     ),
     named as (

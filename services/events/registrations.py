@@ -287,6 +287,7 @@ def _written(event: Row[Any], booking: Booking, scope: dict[str, Any], at: datet
         "locale": booking.locale,
         "seats": booking.seats,
         "revision": event.revision,
+        "names": registrants.searchable(each.values() for each in booking.attendees),
         "given_names": [each["given_name"] for each in booking.attendees],
         "family_names": [each["family_name"] for each in booking.attendees],
         "at": at,
