@@ -39,7 +39,7 @@ LOOK = text(
     """
     select e.id, e.slug, e.title, e.starts_at, e.ends_at, e.time_zone, e.place, e.online_url, e.revision,
            e.visibility, e.published_at, e.cancelled_at, e.per_registration_max,
-           coalesce(e.registration_closes_at, e.starts_at) as closes_at, s.seats_max, s.taken,
+           e.registration_closes_at, s.seats_max, s.taken,
            k.id as known_id, k.wish_hash, k.event_id as known_event_id, k.seats as known_seats,
            k.link_version, k.cancelled_at as given_back_at,
            p.id as replica_id, party_of(p.id) as party_id, p.version, p.email, p.given_name, p.family_name,

@@ -16,10 +16,15 @@ from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from services.events import bookings, registrants, seats
-from services.events.agenda import is_visible
+from services.events.agenda import visible
 from services.events.bookings import Booking, token
 from services.events.models import Transaction, database
-from services.events.models.events import PER_REGISTRATION_MOST, EventNotOpen, RegistrationClosed
+from services.events.models.events import (
+    PER_REGISTRATION_MOST,
+    EventNotOpen,
+    RegistrationClosed,
+    refusal_of,
+)
 from services.events.models.registrations import STATUSES
 from services.events.registration_limits import TooManySeats, slow_down
 from shared import telemetry
@@ -157,7 +162,7 @@ def look(
     asked = {name: scope[name] for name in ("caller", "route", "idempotency_key")}
     asked |= {"event_id": wish["event_id"], "by": by.person_id, "mark": mark, "name_key": name_key}
     event = where.execute(bookings.LOOK, asked).one_or_none()
-    if event is None or not is_visible(event, to=by):
+    if event is None or not visible(event, to=by):
         raise NotFound(errors={"event_id": ["There is no such event."]})
     if event.known_id is not None:
         return _known(event, scope)
@@ -215,10 +220,8 @@ def _attendees(event: Row[Any], wish: dict[str, Any]) -> list[dict[str, str]]:
 
 def _check(event: Row[Any], attendees: list[Any], at: datetime) -> None:
     """Whether there may be seats; sold out is answered here, before anything is locked."""
-    if event.published_at is None or event.cancelled_at is not None:
-        raise EventNotOpen
-    if at >= min(event.closes_at, event.ends_at):
-        raise RegistrationClosed
+    if (refusal := refusal_of(event, at)) is not None:
+        raise refusal
     if event.is_registered:
         raise AlreadyRegistered
     if len(attendees) > event.per_registration_max:
