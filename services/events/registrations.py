@@ -1,7 +1,10 @@
 """Registrations: seats of one event, taken by one registrant, in as few trips to the database as it takes.
 
 What is needed is read in one statement, and what is written stands in another, each a transaction of its
-own. The second fails as a whole unless what the first has read still holds: then it is read again.
+own. The second writes nothing unless the event is as the first has read it (published, its limits and words),
+seats are left, the registrant is who they were and the key is free: else all is read again. Who registers in
+the moment of a rescheduling or cancellation is told of it by announcements.py, as are all who had before.
+docs/decisions/0018 says why.
 """
 
 from contextlib import suppress
@@ -12,7 +15,7 @@ from uuid import UUID
 
 from marshmallow import Schema, fields, validate
 from sqlalchemy import Connection, Row
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from services.events import bookings, registrants, seats
@@ -35,14 +38,14 @@ from shared.db import sqlstate, uuid7
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.http import Blueprint, IdempotencyKey
 from shared.limits import TooMany
-from shared.messages import RegistrationConfirmed
 from shared.names import PersonName, same_wish
 from shared.once import KeyReused, scope_of, wish_hash
-from shared.outbox import row as outbox_row
 
 routes = Blueprint("registrations", __name__, url_prefix="/api/v1/events/registrations")
 
 TRIES = 5
+UNIQUE_VIOLATION = "23505"
+"""SQLSTATE of PostgreSQL: a row with this key is there already."""
 
 
 class AlreadyRegistered(Conflict):
@@ -177,13 +180,15 @@ def take(
     """Write it all, unless what was found does not hold any more: Overtaken."""
     registrant, person = _registrant(where, wish, found, at)
     booking = _booking(wish, found, person)
-    values = _written(found.event, booking, scope, at) | registrant
+    values = bookings.written(found.event, booking, scope=scope, at=at) | registrant
     try:
-        where.execute(bookings.WRITE, values)
-    except DataError as error:
-        if sqlstate(error) != bookings.NOTHING_WRITTEN:
+        made = where.execute(bookings.WRITE, values).one_or_none()
+    except IntegrityError as error:
+        if sqlstate(error) != UNIQUE_VIOLATION:
             raise
         raise Overtaken from None
+    if made is None:
+        raise Overtaken
     return _told(booking.id, wish["event_id"], booking.seats)
 
 
@@ -277,23 +282,3 @@ def _booking(wish: dict[str, Any], found: Found, person: dict[str, Any]) -> Book
         known_email=event.email,
         **person,
     )
-
-
-def _written(event: Row[Any], booking: Booking, scope: dict[str, Any], at: datetime) -> dict[str, Any]:
-    """What WRITE puts in the registration, its attendees and the outbox."""
-    message = RegistrationConfirmed(**booking.said(event, with_online=True), confirmed_at=at)
-    said = outbox_row(message, correlation_id=booking.id, at=at)
-    return {
-        "id": booking.id,
-        "event_id": event.id,
-        "email": booking.typed_email,
-        "locale": booking.locale,
-        "seats": booking.seats,
-        "revision": event.revision,
-        "names": registrants.searchable(each.values() for each in booking.attendees),
-        "given_names": [each["given_name"] for each in booking.attendees],
-        "family_names": [each["family_name"] for each in booking.attendees],
-        "at": at,
-        **scope,
-        **{f"said_{name}": value for name, value in said.items()},
-    }
