@@ -2,11 +2,14 @@
 
 import json
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
+from services.events import publications
+from services.events.models import Event, Transaction
 from tests.events import world
 from tests.support.tokens import bearer
 
@@ -45,6 +48,38 @@ def test_a_draft_is_published_moved_and_called_off(hall, staff):
     assert [said(hall, kind) for kind in kinds] == [1, 1, 1]
     actions = hall.rows("select action from audit_entries where subject_id = %s order by number", event_id)
     assert [each for (each,) in actions] == ["event.drafted", *kinds]
+
+
+def published_at_once(hall, monkeypatch):
+    """Two press the button, and both have read the draft before one writes; how often it is said."""
+    event_id, both, check = world.draft(), threading.Barrier(2, timeout=3), publications.check_titles
+
+    def together(event):
+        with suppress(threading.BrokenBarrierError):
+            both.wait()
+        check(event)
+
+    def press():
+        with Transaction() as session:
+            publications.publish(session, event_id, by=None, at=world.NOW)
+
+    monkeypatch.setattr(publications, "check_titles", together)
+    threads = [threading.Thread(target=press) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return said(hall, "event.published")
+
+
+def test_two_publications_at_once_are_said_once(hall, monkeypatch):
+    assert published_at_once(hall, monkeypatch) == 1
+
+
+def test_control_without_the_lock_two_publications_are_said_twice(hall, monkeypatch):
+    monkeypatch.setattr(publications, "lock", lambda session, event_id: session.get_one(Event, event_id))
+
+    assert published_at_once(hall, monkeypatch) == 2
 
 
 def test_times_are_told_in_utc_however_they_were_written(hall, staff):
