@@ -193,6 +193,17 @@ def test_nobody_registers_a_whole_town_from_one_address(hall):
     assert answers == [201] * 60 + [429]
 
 
+def test_nor_under_sixty_accounts(hall):
+    """Seats are counted of guests alone: who is signed in is held by the requests of their network."""
+    event_id, sent = world.event(), {"X-Forwarded-For": "10.1.1.4"}
+    typed = {"given_name": None, "family_name": None, "email": None}
+
+    answers = [hall.ask(event_id, **typed, headers=bearer(world.card()) | sent) for _ in range(61)]
+
+    assert [each.status_code for each in answers] == [201] * 60 + [429]
+    assert answers[-1].json["code"] == "too_many"
+
+
 COMPANIONS = [{"given_name": "Paul", "family_name": "Roux"}] * 19
 
 
