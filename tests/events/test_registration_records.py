@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.events import registration_records, schedule
+from services.events import registration_exports, registration_records, schedule
 from services.events.models import Transaction
 from shared.clock import now
 from tests.events import world
@@ -114,6 +114,25 @@ def test_the_export_takes_what_the_list_is_filtered_by(hall, staff):
     assert exported("?q=ZOE&locale=en") == exported("?status=cancelled") == ["Zoé"]
     assert exported("?status=confirmed&locale=fr") == ["Claire"]
     assert exported("?q=zoe&status=confirmed") == []
+
+
+def test_the_export_holds_every_registration_however_many_there_are(hall, monkeypatch):
+    monkeypatch.setattr(registration_exports, "BATCH", 2)
+    event_id = world.event()
+    for n in range(5):
+        hall.register(
+            event_id, email=f"a{n}@example.org", companions=[{"given_name": "Paul", "family_name": "Roux"}]
+        )
+
+    answer = hall.client.get(
+        f"/api/v1/events/events/{event_id}/registration-exports",
+        headers=bearer(rights=["people.export", "events.read"]),
+    )
+
+    assert [row.partition(";")[0].strip('"') for row in answer.text.splitlines()[1:]] == [
+        "Claire",
+        "Paul",
+    ] * 5
 
 
 def test_the_path_of_a_registration(hall, staff):
