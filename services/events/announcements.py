@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from services.events import bookings
 from services.events.models import Event
-from services.events.registration_cancellations import cancel
 from shared.messages import RegistrationRescheduled
 from shared.outbox import INSERT, row
 
@@ -52,7 +51,7 @@ def announce(session: Session, *, at: datetime, most: int = BATCH) -> int:
     found = session.execute(LOCK, {"event_id": event_id, "most": most, **asked})
     if ids := list(found.scalars()):
         if event.cancelled_at is not None:
-            cancel(session, event, ids, reason="event_cancelled", at=at)
+            bookings.end(session, event, ids, reason="event_cancelled", at=at)
         else:
             _rescheduled(session, event, ids, at=at)
     return len(ids)

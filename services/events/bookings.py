@@ -1,20 +1,22 @@
 """A registration with everyone and everything it concerns: what is read and written of it, what is said."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
+from services.events import seats
 from services.events.agenda import occasion
+from services.events.models import Registration
 from services.events.registrants import searchable
 from services.events.settings import current
 from shared import links
-from shared.messages import RegistrationConfirmed, seal
-from shared.outbox import row
+from shared.messages import RegistrationCancelled, RegistrationConfirmed, seal
+from shared.outbox import INSERT, row
 
 PURPOSE = "registration"
 
@@ -190,6 +192,28 @@ def written(event: Any, booking: Booking, *, scope: dict[str, Any], at: datetime
 def read(session: Session, ids: Iterable[UUID]) -> list[Booking]:
     """The registrations of these ids, in their order, with everyone they concern."""
     return [Booking(**each) for each in session.execute(READ, {"ids": list(ids)}).mappings()]
+
+
+def end(session: Session, event: Any, ids: Sequence[UUID], *, reason: str, at: datetime) -> None:
+    """Live registrations of one event, locked by the caller, end: their seats are free, and each is told."""
+    gone = update(Registration).where(Registration.id.in_(ids), Registration.cancelled_at.is_(None))
+    ended = session.execute(
+        gone.values(cancelled_at=at, cancel_reason=reason).returning(Registration.id, Registration.seats)
+    ).all()
+    if not ended:
+        return
+    why = {"note": event.cancel_reason} if reason == "event_cancelled" and event.cancel_reason else {}
+    facts = {"cancelled_at": at, "reason": reason, **why}
+    told = [
+        row(
+            RegistrationCancelled(**each.said(event, with_online=False), **facts),
+            correlation_id=each.id,
+            at=at,
+        )
+        for each in read(session, [one.id for one in ended])
+    ]
+    session.execute(INSERT, told)
+    seats.free(session, event.id, sum(one.seats for one in ended))
 
 
 def token(registration_id: UUID, link_version: int) -> str:

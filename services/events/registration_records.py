@@ -1,6 +1,5 @@
 """Registration records: who takes the seats of an event, as staff see it."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +10,7 @@ from sqlalchemy.orm import Session, aliased, contains_eager, joinedload, selecti
 from services.events.models import Event, Registrant, Registration, Transaction
 from services.events.models.registrations import STATUSES
 from services.events.registrants import searchable
-from services.events.registration_cancellations import cancel as end
 from services.events.registration_links import AttendeeShown
-from services.events.settings import current
-from shared import audit
-from shared.auth import caller
-from shared.clock import now
 from shared.errors import NotFound
 from shared.http import Blueprint
 from shared.i18n import bilingual
@@ -83,36 +77,6 @@ def show(registration_id: UUID) -> Any:
     """One registration."""
     with Transaction() as session:
         return read(session, registration_id)
-
-
-@routes.post("/registrations/<uuid:registration_id>/cancellations", allow="events.manage")
-@routes.response(201, RegistrationRecord)
-def create(registration_id: UUID) -> Any:
-    """Take the seats back; the registrant is told. A second time changes nothing."""
-    with Transaction() as session:
-        cancel(session, registration_id, by=caller().person_id, at=now())
-        return read(session, registration_id)
-
-
-def cancel(session: Session, registration_id: UUID, *, by: UUID | None, at: datetime) -> None:
-    """Take a registration's seats back, for staff."""
-    wanted = select(Registration).where(Registration.id == registration_id)
-    locked = wanted.options(joinedload(Registration.event)).with_for_update(of=Registration)
-    registration = session.execute(locked).scalar_one_or_none()
-    if registration is None:
-        raise NotFound
-    if registration.cancelled_at is None:
-        end(session, registration.event, [registration.id], reason="by_staff", at=at)
-        audit.record(
-            session,
-            by=by,
-            action="registration.cancelled",
-            subject=("registration", registration_id),
-            fields=[],
-            right="events.manage",
-            at=at,
-            key=current().link_key,
-        )
 
 
 def whole() -> Select[Any]:
