@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from services.events import seats
 from services.events.models import Event, Transaction
-from services.events.models.events import VISIBILITIES
+from services.events.models.events import VISIBILITIES, closes_at
 from services.events.settings import current
 from shared.auth import Caller, caller
 from shared.calendars import calendar_file, method
@@ -79,7 +79,9 @@ def index(query: dict[str, Any]) -> Any:
     at, who = now(), caller()
     with Transaction() as session:
         over = Event.ends_at < at
-        asked = whole().where(*_visible(who), *_matching(status, q), over if when == "past" else ~over)
+        asked = whole().where(
+            visible(Event, to=who), *_matching(status, q), over if when == "past" else ~over
+        )
         keys: list[Any] = [Event.starts_at, Event.id]
         if when == "past":
             keys = [each.desc() for each in keys]
@@ -124,25 +126,18 @@ def find(session: Session, id_or_slug: str, *, by: Caller) -> Event:
     matches = Event.slug == id_or_slug
     with suppress(ValueError):
         matches = Event.id == UUID(id_or_slug)
-    one = whole().where(matches, *_visible(by)).execution_options(populate_existing=True)
+    one = whole().where(matches, visible(Event, to=by)).execution_options(populate_existing=True)
     event: Event | None = session.execute(one).scalar_one_or_none()
     if event is None:
         raise NotFound
     return event
 
 
-def is_visible(event: Any, *, to: Caller) -> bool:
-    """Whether the caller may know of this event; `_visible` says the same to the database."""
-    if to.has("events.read"):
-        return True
-    return event.published_at is not None and (event.visibility == "public" or to.person_id is not None)
-
-
-def _visible(who: Caller) -> list[ColumnElement[bool]]:
-    if who.has("events.read"):
-        return []
-    published = Event.published_at.is_not(None)
-    return [published] if who.person_id else [published, Event.visibility == "public"]
+def visible(event: Any, *, to: Caller) -> Any:
+    """Whether the caller may know of this event, or row of its columns; of `Event`, as a condition in SQL."""
+    published = event.published_at != None  # noqa: E711 (in SQL: is not null)
+    shared = (event.visibility == "public") | (to.person_id is not None)
+    return (published & shared) | to.has("events.read")
 
 
 def _matching(status: str | None, q: str | None) -> list[ColumnElement[bool]]:
@@ -170,7 +165,7 @@ def shown(event: Event, *, to: Caller | None, at: datetime) -> dict[str, Any]:
     told |= seats.counted(event, at=at) | {
         "is_over": event.ends_at < at,
         "is_online": event.online_url is not None,
-        "registration_closes_at": event.closes_at,
+        "registration_closes_at": closes_at(event),
         "withdraw_until": event.withdrawable_until,
     }
     if to is not None and to.has("events.read"):

@@ -1,7 +1,8 @@
 """Announcements: each registration of an event that was rescheduled or cancelled is told, once.
 
 The event's own row says what is to be told; each registration says, in the transaction of its message, what
-it was told. So the job may be killed anywhere, run twice at once, or come long after.
+it was told. So the job may be killed anywhere, run twice at once, or come long after; and an event that moves
+on meanwhile is told of by the next run.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from services.events import bookings
 from services.events.models import Event
-from services.events.registration_cancellations import cancel
 from shared.messages import RegistrationRescheduled
 from shared.outbox import INSERT, row
 
@@ -46,12 +46,12 @@ def announce(session: Session, *, at: datetime, most: int = BATCH) -> int:
     event_id = session.execute(WAITING, {"since": at - LATE}).scalar_one_or_none()
     if event_id is None:
         return 0
-    event = session.get_one(Event, event_id, with_for_update={"read": True, "key_share": True})
+    event = session.get_one(Event, event_id)
     asked = {"is_cancelled": event.cancelled_at is not None, "revision": event.revision}
     found = session.execute(LOCK, {"event_id": event_id, "most": most, **asked})
     if ids := list(found.scalars()):
         if event.cancelled_at is not None:
-            cancel(session, event, ids, reason="event_cancelled", at=at)
+            bookings.end(session, event, ids, reason="event_cancelled", at=at)
         else:
             _rescheduled(session, event, ids, at=at)
     return len(ids)

@@ -1,18 +1,22 @@
 """A registration with everyone and everything it concerns: what is read and written of it, what is said."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from services.events import seats
 from services.events.agenda import occasion
+from services.events.models import Registration
+from services.events.registrants import searchable
 from services.events.settings import current
 from shared import links
-from shared.messages import seal
+from shared.messages import RegistrationCancelled, RegistrationConfirmed, seal
+from shared.outbox import INSERT, row
 
 PURPOSE = "registration"
 
@@ -39,7 +43,7 @@ LOOK = text(
     """
     select e.id, e.slug, e.title, e.starts_at, e.ends_at, e.time_zone, e.place, e.online_url, e.revision,
            e.visibility, e.published_at, e.cancelled_at, e.per_registration_max,
-           coalesce(e.registration_closes_at, e.starts_at) as closes_at, s.seats_max, s.taken,
+           e.registration_closes_at, cast(e.xmin as text) as as_read, s.seats_max, s.taken,
            k.id as known_id, k.wish_hash, k.event_id as known_event_id, k.seats as known_seats,
            k.link_version, k.cancelled_at as given_back_at,
            p.id as replica_id, party_of(p.id) as party_id, p.version, p.email, p.given_name, p.family_name,
@@ -59,32 +63,40 @@ LOOK = text(
     where e.id = :event_id
     """
 )
-"""The event, its seats, the registration that this key made, person, guest, and whose address it is."""
+"""The event, its seats, the registration that this key made, person, guest, and whose address it is.
 
-# pk_registrants, then pk_event_seats with the registrant as its one-time filter: that one is locked first,
-# and the row that all share last and for no round trip. The rest only inserts.
-WRITE_SQL = f"""
-    with met as (
-      insert into registrants (id, version, given_name, family_name, email, email_mark, verified, locale,
-                               name_key, search, created_at)
-      select :registrant_id, 0, :given_name, :family_name, :guest_email, :mark, '{{}}', :locale,
-             :name_key, :search, :at where :is_new
-      on conflict do nothing returning id
-    ),
-    known as (
-      select id from registrants
+`as_read` changes with whatever changes the event's row: xmin is the transaction that wrote it.
+"""
+
+# pk_registrants, then pk_event_seats with registrant and event (pk_events) as its one-time filters: the row
+# that all share is locked after the registrant's. The rest only inserts.
+WRITE = text(
+    """
+    with known as (
+      select from registrants
       where id = :registrant_id and person_id is not distinct from cast(:person_id as uuid)
-        and (erased_at is null or person_id = id) for no key update
+      for no key update
     ),
     taken as (
-      {seats.TAKE} and exists (select from met union all select from known) returning event_id
+      update event_seats set taken = taken + :seats
+      where event_id = :event_id and (seats_max is null or taken + :seats <= seats_max)
+        and exists (select from events where id = :event_id and cast(xmin as text) = :event_as_read)
+        and (:is_new or exists (select from known))
+      returning event_id
+    ),
+    met as (
+      insert into registrants (id, version, given_name, family_name, email, email_mark, verified, locale,
+                               name_key, search, created_at)
+      select :registrant_id, 0, :given_name, :family_name, :guest_email, :mark, '{}', :locale,
+             :name_key, :search, :at from taken where :is_new
     ),
     made as (
       insert into registrations (id, event_id, registrant_id, email, locale, seats, signed_in, created_at,
-                                 told_revision, link_version, caller, route, idempotency_key, wish_hash)
+                                 told_revision, link_version, search, caller, route, idempotency_key,
+                                 wish_hash)
       select :id, event_id, :registrant_id, :email, :locale, :seats, :signed_in, :at,
-             :revision, 0, :caller, :route, :idempotency_key, :wish_hash from taken
-      on conflict do nothing returning id
+             :revision, 0, :names, :caller, :route, :idempotency_key, :wish_hash from taken
+      returning id
     ),
     named as (
       insert into attendees (registration_id, position, given_name, family_name)
@@ -97,13 +109,14 @@ WRITE_SQL = f"""
       select cast(:said_id as uuid), :said_topic, :said_type, :said_key, cast(:said_correlation_id as uuid),
              cast(:said_headers as jsonb), :said_payload, :said_contact from made
     )
-    select 1 / count(*) from made
+    select id from made
+    """
+)
+"""Seats, guest, registration, names and message, while the event, its seats and the registrant are as LOOK
+found them; else no row, and nothing is written. Who else has the same key, the same seats or the same guest
+written meanwhile is found by uq_registrations_caller_route_idempotency_key, uq_registrations_member and
+uq_registrants_guest: a unique violation.
 """
-WRITE = text(WRITE_SQL)
-"""Guest, seats, registration, names and message, or nothing of them: without a registration it fails."""
-
-NOTHING_WRITTEN = "22012"
-"""SQLSTATE of a division by zero: how WRITE fails when what was read does not hold any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,9 +168,52 @@ class Booking:
         }
 
 
+def written(event: Any, booking: Booking, *, scope: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """What WRITE puts in the registration, its attendees and the outbox."""
+    message = RegistrationConfirmed(**booking.said(event, with_online=True), confirmed_at=at)
+    said = row(message, correlation_id=booking.id, at=at)
+    return {
+        "id": booking.id,
+        "event_id": event.id,
+        "event_as_read": event.as_read,
+        "email": booking.typed_email,
+        "locale": booking.locale,
+        "seats": booking.seats,
+        "revision": event.revision,
+        "names": searchable(each.values() for each in booking.attendees),
+        "given_names": [each["given_name"] for each in booking.attendees],
+        "family_names": [each["family_name"] for each in booking.attendees],
+        "at": at,
+        **scope,
+        **{f"said_{name}": value for name, value in said.items()},
+    }
+
+
 def read(session: Session, ids: Iterable[UUID]) -> list[Booking]:
     """The registrations of these ids, in their order, with everyone they concern."""
-    return [Booking(**row) for row in session.execute(READ, {"ids": list(ids)}).mappings()]
+    return [Booking(**each) for each in session.execute(READ, {"ids": list(ids)}).mappings()]
+
+
+def end(session: Session, event: Any, ids: Sequence[UUID], *, reason: str, at: datetime) -> None:
+    """Live registrations of one event, locked by the caller, end: their seats are free, and each is told."""
+    gone = update(Registration).where(Registration.id.in_(ids), Registration.cancelled_at.is_(None))
+    ended = session.execute(
+        gone.values(cancelled_at=at, cancel_reason=reason).returning(Registration.id, Registration.seats)
+    ).all()
+    if not ended:
+        return
+    why = {"note": event.cancel_reason} if reason == "event_cancelled" and event.cancel_reason else {}
+    facts = {"cancelled_at": at, "reason": reason, **why}
+    told = [
+        row(
+            RegistrationCancelled(**each.said(event, with_online=False), **facts),
+            correlation_id=each.id,
+            at=at,
+        )
+        for each in read(session, [one.id for one in ended])
+    ]
+    session.execute(INSERT, told)
+    seats.free(session, event.id, sum(one.seats for one in ended))
 
 
 def token(registration_id: UUID, link_version: int) -> str:

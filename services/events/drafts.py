@@ -1,6 +1,7 @@
 """Drafts: an event is written, and its words, seats and limits changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -8,10 +9,10 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from services.events import seats
-from services.events.agenda import whole
 from services.events.models import Event, EventSeats, Transaction
 from services.events.models.events import (
     FIXED,
@@ -29,6 +30,7 @@ from shared.errors import Conflict, NotFound
 from shared.http import Blueprint, IdempotencyKey
 from shared.i18n import bilingual
 from shared.names import fold, is_line
+from shared.once import once
 
 routes = Blueprint("drafts", __name__, url_prefix="/api/v1/events/events")
 
@@ -140,9 +142,13 @@ class EventChange(EventWish):
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, EventWritten)
 def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
-    """Write a draft. Its address is its key: the same wish again answers with the same event."""
-    with Transaction() as session:
-        return draft(session, by=caller().person_id, at=now(), **wish)
+    """Write a draft, which everyone may know of from its publication on."""
+    at = now()
+    with Transaction() as session, _address_free():
+        event = once(session, Event, header["key"], values={"created_at": at}, claim_s=0, **wish)
+        if not event.repeated:
+            begin(session, event, by=caller().person_id, at=at, **wish)
+        return event
 
 
 @routes.patch("/<uuid:event_id>", allow="events.manage", refuses=(PublishedEventFixed, EventAlreadyCancelled))
@@ -155,24 +161,42 @@ def change(wish: dict[str, Any], event_id: UUID) -> Any:
 
 
 def draft(
-    session: Session, *, by: UUID | None, at: datetime, slug: str, seats_max: int | None = None, **words: Any
+    session: Session, *, by: UUID | None, at: datetime, seats_max: int | None = None, **words: Any
 ) -> Event:
-    """A new event and its seats, all free; the same draft again is the same event."""
-    known: Event | None = session.execute(whole().where(Event.slug == slug)).scalar_one_or_none()
-    if known is not None:
-        same = all(getattr(known, name) == value for name, value in words.items())
-        if not same or known.seats.seats_max != seats_max:
-            raise EventTaken
-        return known
-    event = Event(slug=slug, created_at=at, **words)
+    """A new event; EventTaken when another has its address."""
+    event = Event(created_at=at, **words)
+    session.add(event)
+    with _address_free():
+        session.flush()
+    return begin(session, event, by=by, at=at, seats_max=seats_max, **words)
+
+
+def begin(
+    session: Session,
+    event: Event,
+    *,
+    by: UUID | None,
+    at: datetime,
+    seats_max: int | None = None,
+    **words: Any,
+) -> Event:
+    """Give an event just written down its seats, all free, and what it is found by."""
     check_limits(event)
     event.search = searchable(event)
-    session.add(event)
-    session.flush()
     session.add(EventSeats(event_id=event.id, seats_max=seats_max))
     note(session, "event.drafted", event.id, by=by, at=at, fields=sorted(words))
     session.flush()
     return event
+
+
+@contextmanager
+def _address_free() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        if "uq_events_slug" in str(error.orig):
+            raise EventTaken from None
+        raise
 
 
 def revise(session: Session, event_id: UUID, *, by: UUID | None, at: datetime, **words: Any) -> Event:

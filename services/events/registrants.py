@@ -129,7 +129,9 @@ def forget(session: Session, tombstone: PersonCard, *, at: datetime) -> bool:
     guests = update(Registrant).where(theirs, Registrant.id != tombstone.person_id)
     session.execute(guests.values(**blank, email_mark=None, name_key=""))
     own = Registration.registrant_id.in_(select(Registrant.id).where(theirs))
-    gone = session.execute(update(Registration).where(own).values(email=None).returning(Registration.id))
+    gone = session.execute(
+        update(Registration).where(own).values(email=None, search="").returning(Registration.id)
+    )
     named = update(Attendee).where(Attendee.registration_id.in_(list(gone.scalars())))
     session.execute(named.values(given_name="", family_name=""))
     return True
@@ -186,3 +188,8 @@ def name_key(given_name: str, family_name: str) -> str:
 def search_text(given_name: str, family_name: str, email: str | None) -> str:
     """What the console's search finds a registrant by."""
     return fold(f"{given_name} {family_name} {email or ''}")
+
+
+def searchable(names: Iterable[Iterable[str]]) -> str:
+    """What it finds a registration by: the names of all who come."""
+    return fold(" ".join(" ".join(each) for each in names))

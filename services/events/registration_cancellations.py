@@ -1,36 +1,50 @@
-"""Seats given back: by who took them, by staff, or because the event will not take place."""
+"""Registration cancellations: seats taken back by staff."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
 
-from services.events import bookings, seats
-from services.events.models import Registration
-from shared.messages import RegistrationCancelled
-from shared.outbox import INSERT, row
+from services.events import bookings
+from services.events.models import Registration, Transaction
+from services.events.registration_records import RegistrationRecord, read
+from services.events.settings import current
+from shared import audit
+from shared.auth import caller
+from shared.clock import now
+from shared.errors import NotFound
+from shared.http import Blueprint
+
+routes = Blueprint("registration_cancellations", __name__, url_prefix="/api/v1/events/registrations")
 
 
-def cancel(session: Session, event: Any, ids: Sequence[UUID], *, reason: str, at: datetime) -> None:
-    """Live registrations of one event, locked by the caller, end: their seats are free, and each is told."""
-    gone = update(Registration).where(Registration.id.in_(ids), Registration.cancelled_at.is_(None))
-    ended = session.execute(
-        gone.values(cancelled_at=at, cancel_reason=reason).returning(Registration.id, Registration.seats)
-    ).all()
-    if not ended:
-        return
-    why = {"note": event.cancel_reason} if reason == "event_cancelled" and event.cancel_reason else {}
-    facts = {"cancelled_at": at, "reason": reason, **why}
-    told = [
-        row(
-            RegistrationCancelled(**each.said(event, with_online=False), **facts),
-            correlation_id=each.id,
+@routes.post("/<uuid:registration_id>/cancellations", allow="events.manage")
+@routes.response(201, RegistrationRecord)
+def create(registration_id: UUID) -> Any:
+    """Take the seats back; the registrant is told. A second time changes nothing."""
+    with Transaction() as session:
+        cancel(session, registration_id, by=caller().person_id, at=now())
+        return read(session, registration_id)
+
+
+def cancel(session: Session, registration_id: UUID, *, by: UUID | None, at: datetime) -> None:
+    """Take a registration's seats back, for staff."""
+    wanted = select(Registration).where(Registration.id == registration_id)
+    locked = wanted.options(joinedload(Registration.event)).with_for_update(of=Registration)
+    registration = session.execute(locked).scalar_one_or_none()
+    if registration is None:
+        raise NotFound
+    if registration.cancelled_at is None:
+        bookings.end(session, registration.event, [registration.id], reason="by_staff", at=at)
+        audit.record(
+            session,
+            by=by,
+            action="registration.cancelled",
+            subject=("registration", registration_id),
+            fields=[],
+            right="events.manage",
             at=at,
+            key=current().link_key,
         )
-        for each in bookings.read(session, [one.id for one in ended])
-    ]
-    session.execute(INSERT, told)
-    seats.free(session, event.id, sum(one.seats for one in ended))

@@ -19,7 +19,9 @@ from shared.spreadsheets import csv_file, moment
 
 routes = Blueprint("registration_exports", __name__, url_prefix="/api/v1/events/events")
 
-MOST = 100_000
+BATCH = 1_000
+"""So many registrations are held at once, whatever their number; of the others there is the text alone."""
+
 HEADS = {
     "fr": (
         "Prénom",
@@ -76,8 +78,9 @@ def export(
     status: str | None = None,
 ) -> str:
     """The file, and its row in the audit trail: who took names of which event."""
-    found = search(session, event_id, q=q, status=status).order_by(Registration.id).limit(MOST)
-    rows = [row for each in session.execute(found) for row in _rows(record(*each), locale)]
+    found = search(session, event_id, q=q, status=status).order_by(Registration.id)
+    each = session.execute(found.execution_options(yield_per=BATCH))
+    text = csv_file(HEADS[locale], (row for one in each for row in _rows(record(*one), locale)))
     audit.record(
         session,
         by=by,
@@ -88,7 +91,7 @@ def export(
         at=at,
         key=current().link_key,
     )
-    return csv_file(HEADS[locale], rows)
+    return text
 
 
 def _rows(told: dict[str, Any], locale: str) -> list[list[str]]:

@@ -8,12 +8,11 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from services.events import bookings
 from services.events.agenda import EventShown, LocaleQuery, calendar, shown
-from services.events.bookings import PURPOSE
 from services.events.models import Event, Registration, Transaction
 from services.events.models.events import WithdrawalClosed
 from services.events.models.registrations import STATUSES
-from services.events.registration_cancellations import cancel
 from services.events.settings import current
 from shared import links, telemetry
 from shared.clock import now
@@ -83,7 +82,7 @@ def give_back(session: Session, registration: Registration, *, at: datetime) -> 
     """The registrant wants them no more; WithdrawalClosed after the deadline."""
     if registration.cancelled_at is None:
         registration.event.check_withdrawable(at)
-        cancel(session, registration.event, [registration.id], reason="withdrawn", at=at)
+        bookings.end(session, registration.event, [registration.id], reason="withdrawn", at=at)
         again = whole().where(Registration.id == registration.id).execution_options(populate_existing=True)
         registration = session.execute(again).scalar_one()
     return registration
@@ -104,7 +103,7 @@ def find(session: Session, token: str, *, locked: bool = False) -> Registration:
     registration: Registration | None = session.execute(wanted).scalar_one_or_none()
     if registration is None:
         raise LinkNotFound
-    links.verify(PURPOSE, token, registration.link_version, key=current().link_key)
+    links.verify(bookings.PURPOSE, token, registration.link_version, key=current().link_key)
     telemetry.concerns(registration.id)
     return registration
 

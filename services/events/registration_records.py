@@ -1,21 +1,16 @@
 """Registration records: who takes the seats of an event, as staff see it."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, aliased, contains_eager, joinedload, selectinload
 
-from services.events.models import Attendee, Event, Registrant, Registration, Transaction
+from services.events.models import Event, Registrant, Registration, Transaction
 from services.events.models.registrations import STATUSES
-from services.events.registration_cancellations import cancel as end
+from services.events.registrants import searchable
 from services.events.registration_links import AttendeeShown
-from services.events.settings import current
-from shared import audit
-from shared.auth import caller
-from shared.clock import now
 from shared.errors import NotFound
 from shared.http import Blueprint
 from shared.i18n import bilingual
@@ -84,36 +79,6 @@ def show(registration_id: UUID) -> Any:
         return read(session, registration_id)
 
 
-@routes.post("/registrations/<uuid:registration_id>/cancellations", allow="events.manage")
-@routes.response(201, RegistrationRecord)
-def create(registration_id: UUID) -> Any:
-    """Take the seats back; the registrant is told. A second time changes nothing."""
-    with Transaction() as session:
-        cancel(session, registration_id, by=caller().person_id, at=now())
-        return read(session, registration_id)
-
-
-def cancel(session: Session, registration_id: UUID, *, by: UUID | None, at: datetime) -> None:
-    """Take a registration's seats back, for staff."""
-    wanted = select(Registration).where(Registration.id == registration_id)
-    locked = wanted.options(joinedload(Registration.event)).with_for_update(of=Registration)
-    registration = session.execute(locked).scalar_one_or_none()
-    if registration is None:
-        raise NotFound
-    if registration.cancelled_at is None:
-        end(session, registration.event, [registration.id], reason="by_staff", at=at)
-        audit.record(
-            session,
-            by=by,
-            action="registration.cancelled",
-            subject=("registration", registration_id),
-            fields=[],
-            right="events.manage",
-            at=at,
-            key=current().link_key,
-        )
-
-
 def whole() -> Select[Any]:
     """Registrations, each with whom its registrant counts as and the address of their card."""
     person = aliased(Registrant)
@@ -140,15 +105,19 @@ def search(
         live = Registration.cancelled_at.is_(None)
         asked = asked.where(live if status == "confirmed" else ~live)
     for word in fold(q or "").split():
-        asked = asked.where(_named(word))
+        found = (each.search.contains(word, autoescape=True) for each in (Registrant, Registration))
+        asked = asked.where(or_(*found))
     return asked
 
 
-def _named(word: str) -> ColumnElement[bool]:
-    """Whether the registrant, or who comes along, is called so."""
-    name = func.lower(Attendee.given_name + " " + Attendee.family_name)
-    comes = exists().where(Attendee.registration_id == Registration.id, name.contains(word, autoescape=True))
-    return or_(Registrant.search.contains(word, autoescape=True), comes)
+def fold_older(session: Session, *, most: int = 500) -> int:
+    """Fold the names of registrations that were written before these were searched folded; of how many."""
+    older = select(Registration).where(Registration.search.is_(None)).order_by(Registration.id).limit(most)
+    locked = older.options(selectinload(Registration.attendees)).with_for_update(skip_locked=True)
+    found = session.execute(locked).scalars().all()
+    for each in found:
+        each.search = searchable((one.given_name, one.family_name) for one in each.attendees)
+    return len(found)
 
 
 def read(session: Session, registration_id: UUID) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """Registrations: seats of one event, taken by one registrant, in as few trips to the database as it takes.
 
 What is needed is read in one statement, and what is written stands in another, each a transaction of its
-own. The second fails as a whole unless what the first has read still holds: then it is read again.
+own. The second writes nothing unless the event is as the first has read it (published, its limits and words),
+seats are left, the registrant is who they were and the key is free: else all is read again. Who registers in
+the moment of a rescheduling or cancellation is told of it by announcements.py, as are all who had before.
+docs/decisions/0018 says why.
 """
 
 from contextlib import suppress
@@ -12,14 +15,19 @@ from uuid import UUID
 
 from marshmallow import Schema, fields, validate
 from sqlalchemy import Connection, Row
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from services.events import bookings, registrants, seats
-from services.events.agenda import is_visible
+from services.events.agenda import visible
 from services.events.bookings import Booking, token
 from services.events.models import Transaction, database
-from services.events.models.events import PER_REGISTRATION_MOST, EventNotOpen, RegistrationClosed
+from services.events.models.events import (
+    PER_REGISTRATION_MOST,
+    EventNotOpen,
+    RegistrationClosed,
+    refusal_of,
+)
 from services.events.models.registrations import STATUSES
 from services.events.registration_limits import TooManySeats, slow_down
 from shared import telemetry
@@ -30,14 +38,14 @@ from shared.db import sqlstate, uuid7
 from shared.errors import Conflict, NotFound, Unavailable
 from shared.http import Blueprint, IdempotencyKey
 from shared.limits import TooMany
-from shared.messages import RegistrationConfirmed
 from shared.names import PersonName, same_wish
 from shared.once import KeyReused, scope_of, wish_hash
-from shared.outbox import row as outbox_row
 
 routes = Blueprint("registrations", __name__, url_prefix="/api/v1/events/registrations")
 
 TRIES = 5
+UNIQUE_VIOLATION = "23505"
+"""SQLSTATE of PostgreSQL: a row with this key is there already."""
 
 
 class AlreadyRegistered(Conflict):
@@ -157,7 +165,7 @@ def look(
     asked = {name: scope[name] for name in ("caller", "route", "idempotency_key")}
     asked |= {"event_id": wish["event_id"], "by": by.person_id, "mark": mark, "name_key": name_key}
     event = where.execute(bookings.LOOK, asked).one_or_none()
-    if event is None or not is_visible(event, to=by):
+    if event is None or not visible(event, to=by):
         raise NotFound(errors={"event_id": ["There is no such event."]})
     if event.known_id is not None:
         return _known(event, scope)
@@ -172,13 +180,15 @@ def take(
     """Write it all, unless what was found does not hold any more: Overtaken."""
     registrant, person = _registrant(where, wish, found, at)
     booking = _booking(wish, found, person)
-    values = _written(found.event, booking, scope, at) | registrant
+    values = bookings.written(found.event, booking, scope=scope, at=at) | registrant
     try:
-        where.execute(bookings.WRITE, values)
-    except DataError as error:
-        if sqlstate(error) != bookings.NOTHING_WRITTEN:
+        made = where.execute(bookings.WRITE, values).one_or_none()
+    except IntegrityError as error:
+        if sqlstate(error) != UNIQUE_VIOLATION:
             raise
         raise Overtaken from None
+    if made is None:
+        raise Overtaken
     return _told(booking.id, wish["event_id"], booking.seats)
 
 
@@ -215,10 +225,8 @@ def _attendees(event: Row[Any], wish: dict[str, Any]) -> list[dict[str, str]]:
 
 def _check(event: Row[Any], attendees: list[Any], at: datetime) -> None:
     """Whether there may be seats; sold out is answered here, before anything is locked."""
-    if event.published_at is None or event.cancelled_at is not None:
-        raise EventNotOpen
-    if at >= min(event.closes_at, event.ends_at):
-        raise RegistrationClosed
+    if (refusal := refusal_of(event, at)) is not None:
+        raise refusal
     if event.is_registered:
         raise AlreadyRegistered
     if len(attendees) > event.per_registration_max:
@@ -274,22 +282,3 @@ def _booking(wish: dict[str, Any], found: Found, person: dict[str, Any]) -> Book
         known_email=event.email,
         **person,
     )
-
-
-def _written(event: Row[Any], booking: Booking, scope: dict[str, Any], at: datetime) -> dict[str, Any]:
-    """What WRITE puts in the registration, its attendees and the outbox."""
-    message = RegistrationConfirmed(**booking.said(event, with_online=True), confirmed_at=at)
-    said = outbox_row(message, correlation_id=booking.id, at=at)
-    return {
-        "id": booking.id,
-        "event_id": event.id,
-        "email": booking.typed_email,
-        "locale": booking.locale,
-        "seats": booking.seats,
-        "revision": event.revision,
-        "given_names": [each["given_name"] for each in booking.attendees],
-        "family_names": [each["family_name"] for each in booking.attendees],
-        "at": at,
-        **scope,
-        **{f"said_{name}": value for name, value in said.items()},
-    }

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.events import announcements
+from services.events import announcements, registration_records
 from services.events.models import Transaction
 from shared.jobs import every
 
@@ -12,3 +12,10 @@ def announce(at: datetime) -> int:
     """Registrations of events that were rescheduled or cancelled."""
     with Transaction() as session:
         return announcements.announce(session, at=at)
+
+
+@every(60)
+def fold_names(at: datetime) -> int:
+    """Names in registrations older than the search by folded names."""
+    with Transaction() as session:
+        return registration_records.fold_older(session)

@@ -1,4 +1,4 @@
-"""Seats: taken and given back by single guarded statements, in the transaction of the registration."""
+"""Seats: how many there are, and given back; bookings.WRITE takes them, and sells none twice."""
 
 from datetime import datetime
 from typing import Any
@@ -11,12 +11,6 @@ from sqlalchemy.orm import Session
 from services.events.models import Event
 from services.events.models.events import STATUSES
 from shared.errors import Conflict
-
-TAKE = """
-    update event_seats set taken = taken + :seats
-    where event_id = :event_id and (seats_max is null or taken + :seats <= seats_max)
-"""
-"""The guard against selling a seat twice; the first part of what registering writes."""
 
 FREE = text(
     """

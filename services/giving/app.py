@@ -10,6 +10,7 @@ from services.giving import (
     donation_records,
     donation_totals,
     donations,
+    drafts,
     entities,
     findings,
     funds,
@@ -28,6 +29,7 @@ from shared.service import create_service
 
 NOUNS = (
     campaigns,
+    drafts,
     launches,
     walls,
     dashboards,

@@ -5,40 +5,23 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, fields, validate
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from services.giving import tax_rates
 from services.giving.entities import EntityShown
-from services.giving.models import Campaign, CampaignTotal, Fund, Transaction
-from services.giving.models.campaigns import STATUSES, CampaignNotReady
-from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR
-from services.giving.settings import current
-from shared import audit
+from services.giving.models import Campaign, Transaction
+from services.giving.models.campaigns import STATUSES
 from shared.auth import caller
-from shared.bodies import FieldsRefused
 from shared.clock import now, today
-from shared.db import lock
-from shared.errors import Conflict, NotFound
-from shared.http import Blueprint, IdempotencyKey
+from shared.errors import NotFound
+from shared.http import Blueprint
 from shared.i18n import bilingual
 from shared.money import Minor
 from shared.pages import PageQuery, page, paged
 
 routes = Blueprint("campaigns", __name__, url_prefix="/api/v1/giving/campaigns")
-
-SLUG = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,98}\Z")
-AMOUNT = validate.Range(AMOUNT_MIN_MINOR, AMOUNT_MAX_MINOR)
-GOAL = validate.Range(100, 10_000_000_000)
-
-
-class CampaignTaken(Conflict):
-    """Another campaign has this address."""
-
-
-class LaunchedCampaignFixed(Conflict):
-    """The fund of a campaign that was launched cannot change: donors were told who receives."""
 
 
 class CampaignQuery(PageQuery):
@@ -87,37 +70,6 @@ class CampaignShown(CampaignWritten):
     tax = fields.Nested(tax_rates.TaxShown, allow_none=True)
 
 
-class CampaignWish(Schema):
-    """A new campaign; it is a draft until its launch."""
-
-    slug = fields.String(required=True, validate=SLUG)
-    fund_id = fields.UUID(required=True)
-    title = bilingual(required=True)
-    summary = bilingual(required=True)
-    story = bilingual(required=True)
-    surplus_use = bilingual(required=True)
-    goal_minor = Minor(required=True, validate=GOAL)
-    currency = fields.String(load_default="EUR", validate=validate.OneOf(["EUR"]))
-    starts_on = fields.Date(required=True)
-    ends_on = fields.Date(required=True)
-    suggested_minor = fields.List(Minor(validate=AMOUNT), load_default=list, validate=validate.Length(max=6))
-    picture = fields.String(load_default="", validate=validate.Length(max=200))
-
-    @validates_schema
-    def _dates(self, data: dict[str, Any], **_: Any) -> None:
-        if "starts_on" in data and "ends_on" in data and data["ends_on"] < data["starts_on"]:
-            raise ValidationError("Ends before it starts.", "ends_on")
-
-
-class CampaignChange(CampaignWish):
-    """What may change; the fund only before the launch."""
-
-    class Meta:
-        """The address stands for good."""
-
-        exclude = ("slug",)
-
-
 class TotalShown(Schema):
     """The running total: settled − refunded, exact at once."""
 
@@ -159,25 +111,6 @@ def total(id_or_slug: str) -> Any:
         campaign = find(session, id_or_slug, to_staff=caller().has("giving.read"))
         sums = ("raised_minor", "donations_count", "donors_count", "latest_at", "currency")
         return {"goal_minor": campaign.goal_minor} | {name: getattr(campaign.total, name) for name in sums}
-
-
-@routes.post("", allow="giving.manage", refuses=(CampaignTaken,))
-@routes.arguments(CampaignWish)
-@routes.arguments(IdempotencyKey, location="headers")
-@routes.response(201, CampaignWritten)
-def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
-    """Write a draft. Its address is its key: the same wish again answers with the same campaign."""
-    with Transaction() as session:
-        return draft(session, by=caller().person_id, at=now(), **wish)
-
-
-@routes.patch("/<uuid:campaign_id>", allow="giving.manage", refuses=(LaunchedCampaignFixed, CampaignNotReady))
-@routes.arguments(CampaignChange(partial=True))
-@routes.response(200, CampaignWritten)
-def change(wish: dict[str, Any], campaign_id: UUID) -> Any:
-    """Change words, goal, dates, amounts or picture."""
-    with Transaction() as session:
-        return revise(session, campaign_id, by=caller().person_id, at=now(), **wish)
 
 
 def whole() -> Select[Any]:
@@ -223,73 +156,3 @@ def with_tax(session: Session, campaigns: list[Campaign], *, on: date) -> list[C
     for each in campaigns:
         each.tax = rate if each.entity.can_issue_receipts else None  # type: ignore[attr-defined]
     return campaigns
-
-
-def draft(
-    session: Session, *, by: UUID | None, at: datetime, fund_id: UUID, slug: str, **words: Any
-) -> Campaign:
-    """A new campaign and its total of zero; the same draft again is the same campaign."""
-    fund = session.get(Fund, fund_id)
-    if fund is None:
-        raise FieldsRefused({"fund_id": ["There is no such fund."]})
-    known = session.execute(whole().where(Campaign.slug == slug)).scalar_one_or_none()
-    if known is not None:
-        if known.fund_id != fund_id or any(getattr(known, name) != value for name, value in words.items()):
-            raise CampaignTaken
-        return known
-    campaign = Campaign(slug=slug, fund_id=fund.id, entity_id=fund.entity_id, created_at=at, **words)
-    session.add(campaign)
-    session.flush()
-    session.add(CampaignTotal(campaign_id=campaign.id, currency=campaign.currency))
-    note(session, "campaign.drafted", campaign.id, by=by, at=at, fields=sorted(words))
-    session.flush()
-    return campaign
-
-
-def revise(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime, **words: Any) -> Campaign:
-    """Change a campaign. Who receives stands for good once donors were told."""
-    campaign = lock(session, Campaign, campaign_id)
-    if words.get("currency", campaign.currency) != campaign.currency:
-        raise FieldsRefused({"currency": ["The currency of a campaign stands for good."]})
-    if "fund_id" in words and words["fund_id"] != campaign.fund_id:
-        _move(session, campaign, words["fund_id"])
-    for name, value in words.items():
-        setattr(campaign, name, value)
-    if campaign.ends_on < campaign.starts_on:
-        raise FieldsRefused({"ends_on": ["Ends before it starts."]})
-    if campaign.launched_at is not None:
-        campaign.check_ready()
-    note(session, "campaign.changed", campaign_id, by=by, at=at, fields=sorted(words))
-    session.flush()
-    return campaign
-
-
-def _move(session: Session, campaign: Campaign, fund_id: UUID) -> None:
-    if campaign.launched_at is not None:
-        raise LaunchedCampaignFixed
-    fund = session.get(Fund, fund_id)
-    if fund is None:
-        raise FieldsRefused({"fund_id": ["There is no such fund."]})
-    campaign.entity_id = fund.entity_id
-
-
-def note(
-    session: Session,
-    action: str,
-    campaign_id: UUID,
-    *,
-    by: UUID | None,
-    at: datetime,
-    fields: list[str] | None = None,
-) -> None:
-    """Who changed what of a campaign, for the audit trail."""
-    audit.record(
-        session,
-        by=by,
-        action=action,
-        subject=("campaign", campaign_id),
-        fields=fields or [],
-        right="giving.manage",
-        at=at,
-        key=current().link_key,
-    )

@@ -15,8 +15,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from services.giving import campaigns, launches
 from services.giving import demo_campaigns as words
+from services.giving import drafts, launches
 from services.giving.demo_gifts import give
 from services.giving.demo_plan import plan
 from services.giving.models import Campaign, Checkout, Donation, Donor, Entity, Fund, Transaction, database
@@ -117,7 +117,7 @@ def _campaign(session: Session, told: dict[str, Any], funds: dict[str, Any], at:
         return known
     opened = at + timedelta(days=told["starts"])
     texts = ("slug", "title", "summary", "story", "surplus_use", "goal_minor", "suggested_minor", "picture")
-    drafted = campaigns.draft(
+    drafted = drafts.draft(
         session,
         by=None,
         at=opened - timedelta(days=7),

@@ -168,8 +168,9 @@ def _guarded(session: Session, person_id: UUID, values: dict[str, Any], *, at: d
 
 
 def _guests_of(session: Session, marks: Iterable[str]) -> list[Donor]:
+    """Locked in the order of their ids: two cards never hold what the other waits for."""
     waiting = select(Donor).where(Donor.email_mark.in_(list(marks)), Donor.person_id.is_(None))
-    return list(session.execute(waiting.with_for_update()).scalars())
+    return list(session.execute(waiting.order_by(Donor.id).with_for_update()).scalars())
 
 
 def attach(session: Session, guest: Donor, *, person_id: UUID, at: datetime) -> None:

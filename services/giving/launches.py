@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from services.giving import campaigns
+from services.giving import campaigns, drafts
 from services.giving.campaigns import CampaignShown
 from services.giving.models import Campaign, Transaction
 from services.giving.models.campaigns import CampaignNotLaunched, CampaignNotReady, CampaignOver
@@ -59,7 +59,7 @@ def launch(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime
     if campaign.launched_at is None:
         campaign.check_not_over(today(at))
         campaign.launch(at=at)
-        campaigns.note(session, "campaign.launched", campaign_id, by=by, at=at)
+        drafts.note(session, "campaign.launched", campaign_id, by=by, at=at)
         publish(session, CampaignLaunched.of(campaign), at=at)
         session.flush()
     return campaign
@@ -69,7 +69,7 @@ def close(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime)
     """End a campaign before its last day. A gift whose payment page is open may still arrive, and counts."""
     campaign = lock(session, Campaign, campaign_id)
     if campaign.close(at=at, today=today(at)):
-        campaigns.note(session, "campaign.closed", campaign_id, by=by, at=at)
+        drafts.note(session, "campaign.closed", campaign_id, by=by, at=at)
         session.flush()
     return campaign
 
@@ -78,6 +78,6 @@ def reopen(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime
     """Undo a closure while the dates allow it; the audit trail keeps both."""
     campaign = lock(session, Campaign, campaign_id)
     if campaign.reopen(today=today(at)):
-        campaigns.note(session, "campaign.reopened", campaign_id, by=by, at=at)
+        drafts.note(session, "campaign.reopened", campaign_id, by=by, at=at)
         session.flush()
     return campaign

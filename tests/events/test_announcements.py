@@ -85,6 +85,37 @@ def test_each_revision_is_told_and_those_between_two_runs_together(hall):
     assert revisions == [(1,), (3,)]
 
 
+def test_an_event_that_moves_while_it_is_told_of_is_told_of_once_more(hall, monkeypatch):
+    event_id = world.event()
+    hall.register(event_id)
+    world.moved(event_id)
+    tell, moved = announcements._rescheduled, []
+
+    def slowly(*args, **values):
+        if not moved:
+            moved.append(world.moved(event_id, starts_at=world.NOW + timedelta(days=12)))
+        tell(*args, **values)
+
+    monkeypatch.setattr(announcements, "_rescheduled", slowly)
+    announced()
+
+    revisions = hall.rows("select (payload::json->>'revision')::int from outbox"
+                          " where type = 'registration.rescheduled' order by 1")  # fmt: skip
+    assert revisions == [(1,), (2,)]
+
+
+@pytest.mark.parametrize(("days", "told_count"), [(29, 1), (31, 0)])
+def test_an_event_that_is_long_over_is_told_of_no_more(hall, days, told_count):
+    event_id = world.event()
+    hall.register(event_id)
+    world.called_off(event_id)
+    with hall.owner() as owner:
+        owner.execute("update events set starts_at = now() - make_interval(days => %s, hours => 1),"
+                      " ends_at = now() - make_interval(days => %s)", (days, days))  # fmt: skip
+
+    assert announced() == told_count
+
+
 def test_an_event_called_off_gives_all_seats_back(hall):
     event_id = world.event(seats_max=5)
     made = [hall.register(event_id, email=f"a{n}@example.org") for n in range(3)]

@@ -1,11 +1,15 @@
 """Events are written, published, moved and called off by staff; each is said once."""
 
 import json
+import threading
+from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
+from services.events import publications
+from services.events.models import Event, Transaction
 from tests.events import world
 from tests.support.tokens import bearer
 
@@ -46,6 +50,38 @@ def test_a_draft_is_published_moved_and_called_off(hall, staff):
     assert [each for (each,) in actions] == ["event.drafted", *kinds]
 
 
+def published_at_once(hall, monkeypatch):
+    """Two press the button, and both have read the draft before one writes; how often it is said."""
+    event_id, both, check = world.draft(), threading.Barrier(2, timeout=3), publications.check_titles
+
+    def together(event):
+        with suppress(threading.BrokenBarrierError):
+            both.wait()
+        check(event)
+
+    def press():
+        with Transaction() as session:
+            publications.publish(session, event_id, by=None, at=world.NOW)
+
+    monkeypatch.setattr(publications, "check_titles", together)
+    threads = [threading.Thread(target=press) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return said(hall, "event.published")
+
+
+def test_two_publications_at_once_are_said_once(hall, monkeypatch):
+    assert published_at_once(hall, monkeypatch) == 1
+
+
+def test_control_without_the_lock_two_publications_are_said_twice(hall, monkeypatch):
+    monkeypatch.setattr(publications, "lock", lambda session, event_id: session.get_one(Event, event_id))
+
+    assert published_at_once(hall, monkeypatch) == 2
+
+
 def test_times_are_told_in_utc_however_they_were_written(hall, staff):
     event_id = staff("post", "/events", WISH).json["id"]
     staff("post", f"/events/{event_id}/publications")
@@ -56,12 +92,46 @@ def test_times_are_told_in_utc_however_they_were_written(hall, staff):
     assert json.loads(told)["ends_at"] == "2035-06-02T20:00:00+00:00"
 
 
-def test_the_same_draft_twice_is_one(hall, staff):
-    first, second = staff("post", "/events", WISH), staff("post", "/events", WISH)
+def test_the_same_draft_twice_is_one_whatever_it_has_become(hall, staff):
+    key = {"Idempotency-Key": str(uuid4())}
+    first = staff("post", "/events", WISH, **key)
+    assert staff("patch", f"/events/{first.json['id']}", {"place": "Nantes"}).status_code == 200
 
-    assert first.json == second.json and first.status_code == 201
-    assert staff("post", "/events", WISH | {"seats_max": 3}).json["code"] == "event_taken"
-    assert staff("post", "/events", WISH | {"place": "Nantes"}).json["code"] == "event_taken"
+    second = staff("post", "/events", WISH, **key)
+
+    assert first.json == second.json and first.status_code == second.status_code == 201
+    for other in ({"slug": "deux"}, {"seats_max": 3}, {"place": "Nantes"}):
+        refused = staff("post", "/events", WISH | other, **key)
+        assert (refused.status_code, refused.json["code"]) == (422, "key_reused")
+    assert hall.rows("select count(*) from events join event_seats on event_id = id") == [(1,)]
+    assert hall.rows("select count(*) from audit_entries where action = 'event.drafted'") == [(1,)]
+
+
+def test_an_address_is_that_of_one_event(hall, staff):
+    assert staff("post", "/events", WISH).status_code == 201
+
+    for wish in (WISH, WISH | {"seats_max": 3}, WISH | {"place": "Nantes"}):
+        taken = staff("post", "/events", wish)
+        assert (taken.status_code, taken.json["code"]) == (409, "event_taken")
+    assert hall.rows("select count(*) from events") == [(1,)]
+
+
+@pytest.mark.parametrize(("key", "answers"), [(str(uuid4()), [201] * 4), (None, [201, 409, 409, 409])])
+def test_four_drafts_of_an_address_at_once_are_one_event(hall, staff, key, answers):
+    """Under one key all are answered with it; else the first alone."""
+    found = []
+
+    def write():
+        found.append(staff("post", "/events", WISH, **({"Idempotency-Key": key} if key else {})).status_code)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+    assert sorted(found) == answers
+    assert hall.rows("select count(*) from events") == [(1,)]
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """Registrants follow the directory's cards, and guests become people by verified addresses only."""
 
 import itertools
+import threading
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from services.events import bookings
-from services.events.models import Transaction
+from services.events import bookings, registrants
+from services.events.models import Registrant, Transaction
 from tests.events import world
 from tests.support.tokens import bearer
 
@@ -103,6 +105,40 @@ def test_a_guest_under_a_verified_address_is_attached_at_once(hall):
     )
     assert payload["party_id"] == payload["person_id"] == str(person_id)
     assert contact["card_version"] == 4
+
+
+def two_cards_at_once(hall, monkeypatch):
+    """Two people have verified a guest's address, and both cards have found the guest before one writes."""
+    hall.register(world.event())
+    both, attach = threading.Barrier(2, timeout=3), registrants.attach
+
+    def together(*args, **values):
+        with suppress(threading.BrokenBarrierError):
+            both.wait()
+        attach(*args, **values)
+
+    monkeypatch.setattr(registrants, "attach", together)
+    verified = {"verified": ("claire@example.org",)}
+    threads = [threading.Thread(target=world.card, kwargs=verified) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return len(attached(hall))
+
+
+def test_a_guest_is_attached_once_when_two_cards_come_at_once(hall, monkeypatch):
+    assert two_cards_at_once(hall, monkeypatch) == 1
+
+
+def test_control_without_the_lock_a_guest_is_attached_twice(hall, monkeypatch):
+    def unlocked(session, marks):
+        waiting = select(Registrant).where(Registrant.email_mark.in_(marks), Registrant.person_id.is_(None))
+        return list(session.execute(waiting).scalars())
+
+    monkeypatch.setattr(registrants, "_guests_of", unlocked)
+
+    assert two_cards_at_once(hall, monkeypatch) == 2
 
 
 def test_an_address_that_two_people_have_verified_attaches_nobody(hall):

@@ -4,6 +4,11 @@ import csv
 import io
 from uuid import uuid4
 
+import pytest
+
+from services.events import registration_exports, registration_records, schedule
+from services.events.models import Transaction
+from shared.clock import now
 from tests.events import world
 from tests.support.tokens import bearer
 
@@ -27,6 +32,30 @@ def test_who_comes_is_found_by_name_address_and_companion(hall, staff):
     page = staff("get", f"{url}?limit=2").json
     assert names(staff("get", f"{url}?limit=2&after={page['next']}")) == ["Éloïse"]
     assert staff("get", f"/events/{uuid4()}/registrations").status_code == 404
+
+
+@pytest.mark.parametrize("q", ["Zoé", "zoe", "ZOE", "Lefèvre", "lefevre", "strasse", "Straße", "zoe claire"])
+def test_a_companion_is_found_whatever_their_accents_and_capitals(hall, staff, q):
+    event_id = world.event()
+    hall.register(event_id, email="paul@example.org", given_name="Paul", family_name="Autre")
+    hall.register(event_id, companions=[{"given_name": "Zoé", "family_name": "Lefèvre-Straße"}])
+
+    assert names(staff("get", f"/events/{event_id}/registrations?q={q}")) == ["Claire"]
+
+
+def test_a_registration_of_before_is_found_once_its_names_are_folded(hall, staff):
+    event_id = world.event()
+    for n in range(3):
+        companion = {"given_name": "Zoé", "family_name": "Lefèvre"}
+        hall.register(event_id, email=f"a{n}@example.org", companions=[companion])
+    with hall.owner() as owner:
+        owner.execute("update registrations set search = null")
+
+    with Transaction() as session:
+        assert registration_records.fold_older(session, most=2) == 2
+    assert (schedule.fold_names(now()), schedule.fold_names(now())) == (1, 0)
+
+    assert len(names(staff("get", f"/events/{event_id}/registrations?q=lefevre"))) == 3
 
 
 def test_staff_take_seats_back_once(hall, staff):
@@ -85,6 +114,25 @@ def test_the_export_takes_what_the_list_is_filtered_by(hall, staff):
     assert exported("?q=ZOE&locale=en") == exported("?status=cancelled") == ["Zoé"]
     assert exported("?status=confirmed&locale=fr") == ["Claire"]
     assert exported("?q=zoe&status=confirmed") == []
+
+
+def test_the_export_holds_every_registration_however_many_there_are(hall, monkeypatch):
+    monkeypatch.setattr(registration_exports, "BATCH", 2)
+    event_id = world.event()
+    for n in range(5):
+        hall.register(
+            event_id, email=f"a{n}@example.org", companions=[{"given_name": "Paul", "family_name": "Roux"}]
+        )
+
+    answer = hall.client.get(
+        f"/api/v1/events/events/{event_id}/registration-exports",
+        headers=bearer(rights=["people.export", "events.read"]),
+    )
+
+    assert [row.partition(";")[0].strip('"') for row in answer.text.splitlines()[1:]] == [
+        "Claire",
+        "Paul",
+    ] * 5
 
 
 def test_the_path_of_a_registration(hall, staff):

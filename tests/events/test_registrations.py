@@ -5,7 +5,6 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from services.events import registrations
 from tests.events import world
 from tests.support.tokens import bearer
 
@@ -194,6 +193,17 @@ def test_nobody_registers_a_whole_town_from_one_address(hall):
     assert answers == [201] * 60 + [429]
 
 
+def test_nor_under_sixty_accounts(hall):
+    """Seats are counted of guests alone: who is signed in is held by the requests of their network."""
+    event_id, sent = world.event(), {"X-Forwarded-For": "10.1.1.4"}
+    typed = {"given_name": None, "family_name": None, "email": None}
+
+    answers = [hall.ask(event_id, **typed, headers=bearer(world.card()) | sent) for _ in range(61)]
+
+    assert [each.status_code for each in answers] == [201] * 60 + [429]
+    assert answers[-1].json["code"] == "too_many"
+
+
 COMPANIONS = [{"given_name": "Paul", "family_name": "Roux"}] * 19
 
 
@@ -231,59 +241,6 @@ def test_who_is_signed_in_has_their_seats_where_guests_have_taken_many(hall):
     )
 
     assert answer.status_code == 201, answer.json
-
-
-def test_who_wrote_first_is_found_when_read_again(hall, monkeypatch):
-    """Between reading and writing, the last seat goes to somebody else."""
-    event_id = world.event(seats_max=1)
-    look, beaten = registrations._check, []
-
-    def beat(event, attendees, at):
-        look(event, attendees, at)
-        if not beaten:
-            beaten.append(True)
-            hall.register(event_id, email="faster@example.org")
-
-    monkeypatch.setattr(registrations, "_check", beat)
-
-    assert hall.ask(event_id).json["code"] == "sold_out"
-    assert hall.rows("select count(*) from registrations") == [(1,)]
-    assert hall.rows("select count(*) from registrants") == [(1,)]
-
-
-def meanwhile(monkeypatch, act):
-    """Something that happens once, between reading and writing."""
-    look, done = registrations._check, []
-
-    def check(event, attendees, at):
-        look(event, attendees, at)
-        if not done:
-            done.append(True)
-            act()
-
-    monkeypatch.setattr(registrations, "_check", check)
-
-
-def test_a_guest_met_elsewhere_meanwhile_is_one_guest(hall, monkeypatch):
-    event_id, other = world.event(), world.event()
-    meanwhile(monkeypatch, lambda: hall.register(other))
-
-    hall.register(event_id)
-
-    assert hall.rows("select count(*) from registrants") == [(1,)]
-    assert hall.rows("select taken from event_seats order by 1") == [(1,), (1,)]
-
-
-def test_a_guest_who_is_attached_meanwhile_is_told_of_as_the_person(hall, monkeypatch):
-    event_id, person_id = world.event(), uuid4()
-    hall.register(world.event())
-    meanwhile(monkeypatch, lambda: world.card(person_id, verified=["claire@example.org"]))
-
-    made = hall.register(event_id)
-
-    [(payload,)] = hall.rows("select payload::json from outbox where key = %s", made["id"])
-    assert payload["person_id"] == payload["party_id"] == str(person_id)
-    assert hall.rows("select taken from event_seats where event_id = %s", event_id) == [(1,)]
 
 
 def test_ids_of_registrations_are_their_own(hall):

@@ -165,15 +165,30 @@ def _ids(answer):
     return [each["id"] for each in answer.json["items"]]
 
 
-def test_the_same_draft_again_is_the_same_campaign_and_another_is_refused(staff, app):
+def test_the_same_draft_again_is_the_same_campaign_whatever_it_has_become(staff, app):
     world.campaign()
-    first, second = staff("post", "", wish()), staff("post", "", wish())
+    key = {"Idempotency-Key": str(uuid4())}
+    first = staff("post", "", wish(), **key)
+    assert staff("patch", f"/{first.json['id']}", {"goal_minor": 500_000}).status_code == 200
 
-    assert first.json["id"] == second.json["id"]
-    other = staff("post", "", wish(goal_minor=5))
-    assert other.status_code == 422
-    other = staff("post", "", wish(goal_minor=500_000))
-    assert (other.status_code, other.json["code"]) == (409, "campaign_taken")
+    second = staff("post", "", wish(), **key)
+
+    assert first.json == second.json and first.status_code == second.status_code == 201
+    for other in ({"slug": "deux"}, {"goal_minor": 500_000}):
+        refused = staff("post", "", wish(**other), **key)
+        assert (refused.status_code, refused.json["code"]) == (422, "key_reused")
+    with Transaction() as session:
+        assert session.query(Campaign).filter(Campaign.idempotency_key.is_not(None)).count() == 1
+
+
+def test_an_address_is_that_of_one_campaign(staff, app):
+    world.campaign()
+    assert staff("post", "", wish()).status_code == 201
+
+    assert staff("post", "", wish(goal_minor=5)).status_code == 422
+    for other in (wish(), wish(goal_minor=500_000)):
+        taken = staff("post", "", other)
+        assert (taken.status_code, taken.json["code"]) == (409, "campaign_taken")
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,23 @@ def test_a_guest_becomes_the_person_whose_card_has_the_address_verified():
     assert str(person_id) in told[0]
 
 
+def test_guests_are_locked_in_the_order_of_their_ids():
+    """However they stand in the table and its indexes: two cards never hold what the other waits for."""
+    campaign_id = world.campaign()
+    ids = [
+        world.state(world.begin(campaign_id, given_name=name, email=email)).donor_id
+        for name, email in (("Zoé", "zoe@example.org"), ("Anne", "anne@example.org"))
+    ]
+    with Transaction() as session:
+        session.execute(text("update donors set locale = 'en' where id = :id"), {"id": ids[0]})
+
+    hear(card(uuid4(), verified=[mark("zoe@example.org"), mark("anne@example.org")]))
+
+    with Transaction() as session:
+        told = "select cast(key as uuid) from outbox where type = 'donor.attached' order by position"
+        assert list(session.execute(text(told)).scalars()) == ids
+
+
 def test_an_address_that_is_not_verified_attaches_nobody():
     campaign_id, person_id = world.campaign(), uuid4()
     gift = world.settled(campaign_id)

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.giving import campaigns, checkouts, consumers, donations, launches, settlements
+from services.giving import checkouts, consumers, donations, drafts, launches, settlements
 from services.giving.models import Checkout, Donation, Entity, Fund, Transaction
 from services.giving.settings import current
 from shared.db import uuid7
@@ -49,7 +49,7 @@ def campaign(
             "picture": "city",
             **words,
         }
-        drafted = campaigns.draft(session, by=None, at=NOW, fund_id=fund.id, **values)
+        drafted = drafts.draft(session, by=None, at=NOW, fund_id=fund.id, **values)
         return launches.launch(session, drafted.id, by=None, at=NOW).id
 
 

@@ -1,6 +1,7 @@
 """Events: something to attend, when and where. Its state is what happened to it, dated."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
@@ -10,6 +11,7 @@ from services.events.models.base import Base
 from services.events.models.seats import EventSeats
 from shared.db import Id, Instant
 from shared.errors import Conflict, Refused
+from shared.once import ONCE_KEY, Once
 
 PER_REGISTRATION_MOST = 20
 STATUSES = ("draft", "published", "cancelled")
@@ -46,12 +48,26 @@ class PublishedEventFixed(Conflict):
     """Dates, zone and place of a published event change by rescheduling it, which tells its registrants."""
 
 
-class Event(Base):
+def closes_at(event: Any) -> datetime:
+    """When registration closes, of an event or a row of its columns: at the start, unless said otherwise."""
+    closes: datetime = event.registration_closes_at or event.starts_at
+    return closes
+
+
+def refusal_of(event: Any, at: datetime) -> type[Conflict] | None:
+    """Why an event, or a row of its columns, takes no registrations; None when it does."""
+    if event.published_at is None or event.cancelled_at is not None:
+        return EventNotOpen
+    return RegistrationClosed if at >= closes_at(event) else None
+
+
+class Event(Once, Base):
     """One event. `revision` rises when it is rescheduled: calendars and registrants are told anew."""
 
     __tablename__ = "events"
     __table_args__ = (
         UniqueConstraint("slug"),
+        UniqueConstraint(*ONCE_KEY),
         CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,98}$'", name="slug"),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         CheckConstraint("visibility in ('public', 'alumni')", name="visibility"),
@@ -100,18 +116,13 @@ class Event(Base):
         return "published" if self.published_at is not None else "draft"
 
     @property
-    def closes_at(self) -> datetime:
-        """When registration closes: at the start, unless said otherwise."""
-        return self.registration_closes_at or self.starts_at
-
-    @property
     def withdrawable_until(self) -> datetime:
         """Until when seats can be given back by who took them: the start, unless said otherwise."""
         return self.withdraw_until or self.starts_at
 
     def is_open(self, at: datetime) -> bool:
         """Whether it takes registrations; whether seats are left is another question."""
-        return self.status == "published" and at < min(self.closes_at, self.ends_at)
+        return refusal_of(self, at) is None
 
     def check_withdrawable(self, at: datetime) -> None:
         """Raise WithdrawalClosed after the deadline."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.events.models.attendees import Attendee
@@ -37,6 +37,7 @@ class Registration(Once, Base):
             "id",
             postgresql_where=text("cancelled_at is null"),
         ),
+        Index("ix_registrations_unfolded", "id", postgresql_where=text("search is null")),
         Index(
             "uq_registrations_member",
             "event_id",
@@ -59,6 +60,8 @@ class Registration(Once, Base):
     cancel_reason: Mapped[str | None]
     told_revision: Mapped[int] = mapped_column(default=0)
     """The event's revision that the registrant was last told."""
+    search: Mapped[str | None] = mapped_column(Text)
+    """Folded names of all who come, for the console's search; null until a job has folded older ones."""
     link_version: Mapped[int] = mapped_column(default=0)
 
     event: Mapped[Event] = relationship(lazy="raise_on_sql", viewonly=True)

@@ -12,6 +12,7 @@ from services.giving.models.entities import Entity
 from services.giving.models.funds import Fund
 from shared.db import Id, Instant, Minor
 from shared.errors import Conflict
+from shared.once import ONCE_KEY, Once
 
 STATUSES = ("draft", "live", "closed")
 Words = dict[str, str]
@@ -34,13 +35,14 @@ class CampaignOver(Conflict):
     """The last day of this campaign has passed; a later one must be chosen first."""
 
 
-class Campaign(Base):
+class Campaign(Once, Base):
     """A fundraising appeal for one fund of one entity, in one currency."""
 
     __tablename__ = "campaigns"
     __table_args__ = (
         ForeignKeyConstraint(["fund_id", "entity_id"], ["funds.id", "funds.entity_id"]),
         UniqueConstraint("id", "currency"),
+        UniqueConstraint(*ONCE_KEY),
         CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,98}$'", name="slug"),
         CheckConstraint("goal_minor > 0", name="goal"),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),

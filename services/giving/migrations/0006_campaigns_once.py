@@ -1,0 +1,31 @@
+"""A campaign drafted twice under one key is one, whatever it has become since."""
+
+from alembic import op
+from sqlalchemy import text
+
+revision = "0006"
+down_revision = "0005"
+
+COLUMNS = """
+alter table campaigns
+    add column if not exists caller text,
+    add column if not exists route text,
+    add column if not exists idempotency_key text,
+    add column if not exists wish_hash bytea,
+    add column if not exists claimed_until timestamptz
+"""
+INDEX = """
+create unique index concurrently if not exists uq_campaigns_caller_route_idempotency_key
+    on campaigns (caller, route, idempotency_key)
+"""
+KEY = """
+alter table campaigns add constraint uq_campaigns_caller_route_idempotency_key
+    unique using index uq_campaigns_caller_route_idempotency_key
+"""
+
+
+def upgrade() -> None:
+    op.execute(text(COLUMNS))
+    with op.get_context().autocommit_block():
+        op.execute(text(INDEX))
+    op.execute(text(KEY))
