@@ -1,7 +1,7 @@
 """Deliveries: each change on its way to each subscription, in order for each party."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -9,10 +9,10 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from services.notify import changes, conflicts, crm_events, memories, parties
-from services.notify.connectors import BY_KIND, Arrived, Memory, Missed, Target, unreadable
+from services.notify import changes, conflicts, crm_events, crm_holds, memories, parties
+from services.notify.connectors import BY_KIND, Arrived, BeingMade, Hold, Memory, Missed, Target, unreadable
 from services.notify.models import CIVICRM, CrmChange, Delivery, Subscription, Transaction
-from services.notify.models.delivery import CLAIM, DeliveryNotFailed
+from services.notify.models.delivery import DeliveryNotFailed
 from services.notify.settings import NotifySettings
 from shared.clock import now
 from shared.db import lock
@@ -21,7 +21,6 @@ from shared.messages import reveal
 from shared.pages import PageQuery, page, paged
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-HELD_S = 1
 PUT_ASIDE = "crm.put_aside"
 WAITING = ("queued", "sending")
 STATUSES = (*WAITING, "delivered", "covered", "failed")
@@ -132,12 +131,7 @@ def claim(session: Session, *, at: datetime, settings: NotifySettings) -> Parcel
     to = target(subscription, settings)
     if subscription.connector == CIVICRM:
         delivery.body = state_for_crm(session, delivery.party_id) | {"as_of": at.isoformat()}
-        known = _holding(session, to, delivery, at=at)
-        if known is None:
-            delivery.next_attempt_at = at + timedelta(seconds=HELD_S)
-            session.flush()
-            return claim(session, at=at, settings=settings)
-        to = _remembering(session, to, delivery, known)
+        to = _remembering(session, to, delivery)
     elif delivery.body is None:
         delivery.body = parties.state(session, delivery.party_id) | {"as_of": at.isoformat()}
     delivery.claim(at=at)
@@ -160,26 +154,14 @@ def state_for_crm(session: Session, party_id: UUID) -> dict[str, Any]:
     return state | {"events": parties.occasions(session, event_ids) if event_ids else {}}
 
 
-def _holding(session: Session, to: Target, delivery: Delivery, *, at: datetime) -> crm_events.Marks | None:
-    """What is known of the party's events; None while another delivery may make one of them."""
-    assert delivery.body is not None
-    return crm_events.hold(
-        session,
-        subscription_id=delivery.subscription_id,
-        delivery_id=delivery.id,
-        state=delivery.body,
-        key=to.mark_key,
-        at=at,
-        until=at + CLAIM,
-    )
-
-
-def _remembering(session: Session, to: Target, delivery: Delivery, known: crm_events.Marks) -> Target:
+def _remembering(session: Session, to: Target, delivery: Delivery) -> Target:
     """A CRM is compared with what we last wrote there: what differs is another hand's."""
     assert delivery.body is not None
+    there = delivery.subscription_id
+    known = crm_events.remember(session, subscription_id=there, state=delivery.body, key=to.mark_key)
     memory = memories.prepare(
         session,
-        subscription_id=delivery.subscription_id,
+        subscription_id=there,
         party_id=delivery.party_id,
         state=delivery.body,
         key=to.mark_key,
@@ -194,12 +176,11 @@ def target(subscription: Subscription, settings: NotifySettings) -> Target:
     return Target(subscription.url, secret, hosts, mark_key=memories.key(settings))
 
 
-def send(parcel: Parcel, *, at: datetime) -> Arrived | Missed:
+def send(parcel: Parcel, *, at: datetime, hold: Hold) -> Arrived | Missed:
     """Hand over a parcel, with no transaction open: how it arrived, or why it was missed."""
+    target = replace(parcel.target, hold=hold)
     try:
-        return BY_KIND[parcel.connector].upsert_party(
-            parcel.target, parcel.state, delivery_id=parcel.id, at=at
-        )
+        return BY_KIND[parcel.connector].upsert_party(target, parcel.state, delivery_id=parcel.id, at=at)
     except Missed as missed:
         return missed
     except Exception as error:
@@ -211,14 +192,13 @@ def conclude(session: Session, parcel: Parcel, answer: Arrived | Missed, *, at: 
     delivery = lock(session, Delivery, parcel.id)
     if delivery.status != "sending" or delivery.attempts != parcel.attempt:
         return None
-    subscription = lock(session, Subscription, delivery.subscription_id)
-    if parcel.connector == CIVICRM:
-        made_at = at if isinstance(answer, Arrived) else None
-        crm_events.release(
-            session, delivery_id=parcel.id, subscription_id=parcel.subscription_id, made_at=made_at
-        )
+    unkeyed = {"key_share": True}  # beside whoever adds a row that names the subscription
+    subscription = session.get_one(
+        Subscription, delivery.subscription_id, with_for_update=unkeyed, populate_existing=True
+    )
     if isinstance(answer, Missed):
-        subscription.missed(at=at)
+        if not isinstance(answer, BeingMade):
+            subscription.missed(at=at)
         delivery.missed(code=answer.code, error=answer.error, retry_after_s=answer.retry_after_s, at=at)
         return delivery
     subscription.answered()
@@ -234,6 +214,7 @@ def _learn(session: Session, parcel: Parcel, answer: Arrived, *, at: datetime) -
     """What is ours over there from now on, and what staff have to decide."""
     party = {"subscription_id": parcel.subscription_id, "party_id": parcel.party_id}
     key, clashes = parcel.target.mark_key, tuple(answer.clashes)
+    crm_holds.release(session, subscription_id=parcel.subscription_id, delivery_id=parcel.id)
     memories.learn(session, **party, state=parcel.state, clashes=clashes, key=key)
     conflicts.found(session, **party, clashes=clashes, key=key, at=at)
     if parcel.state["merged_into"]:

@@ -4,14 +4,15 @@ What a message led to leaves at once, for the consumer wakes these jobs; the clo
 
 Two senders and two pushers, so that one slow server or partner does not make the others wait; the second
 of each looks less often while there is nothing to do. Each claims a row, commits, talks with no transaction
-open, and writes down what came of it in a second transaction.
+open, and writes down what came of it in a second transaction; what it makes elsewhere where no key guards it,
+it holds by a short one in between.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 
-from services.notify import comparison_parts, comparisons, deliveries, sendings
+from services.notify import comparison_parts, comparisons, crm_holds, deliveries, sendings
 from services.notify.mailer import Mailer
 from services.notify.models import CrmComparison, Email, Transaction
 from services.notify.settings import current
@@ -108,7 +109,7 @@ def push_next(*, clock: Clock = now) -> int:
     if parcel is None:
         return 0
     with traced("push delivery", **_chain(parcel)):
-        answer = deliveries.send(parcel, at=now())
+        answer = deliveries.send(parcel, at=now(), hold=partial(hold, parcel, clock))
         with Transaction() as session:
             deliveries.conclude(session, parcel, answer, at=clock())
     log.info(
@@ -119,6 +120,13 @@ def push_next(*, clock: Clock = now) -> int:
         answer=answer.code if isinstance(answer, deliveries.Arrived) else answer.error,
     )
     return 1
+
+
+def hold(parcel: deliveries.Parcel, clock: Clock, record_ids: Sequence[str]) -> set[str]:
+    """Those of these records that this delivery alone may make now."""
+    to = {"subscription_id": parcel.subscription_id, "delivery_id": parcel.id}
+    with Transaction() as session:
+        return crm_holds.hold(session, **to, record_ids=record_ids, at=clock())
 
 
 def compare_next(*, clock: Clock = now) -> int:

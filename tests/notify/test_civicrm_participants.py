@@ -2,10 +2,7 @@
 
 from datetime import timedelta
 
-from services.notify import deliveries
 from services.notify.connectors.civicrm import events, participants
-from services.notify.models import Transaction
-from shared.clock import now
 from shared.db import uuid7
 from shared.messages import PersonCard
 from tests.support import facts
@@ -13,16 +10,13 @@ from tests.support.crm_changes import (
     Clock,
     attach,
     conflicts_found,
-    doubled,
     give_back,
     keep,
     last,
     move,
     push,
     register,
-    run_dry,
 )
-from tests.support.facts import NOW
 
 
 def test_a_registration_becomes_a_participant_at_an_event(demo, crm):
@@ -132,22 +126,6 @@ def test_an_erased_person_is_at_no_event(demo, crm):
     push()
 
     assert crm.participants() == [] and crm.contacts() == []
-
-
-def test_one_delivery_at_a_time_may_make_an_event(demo, crm):
-    first = facts.registered()
-    register(demo, first, facts.registered(event_id=first.event_id))
-    with Transaction() as session:
-        parcel = deliveries.claim(session, at=NOW, settings=demo)
-
-    with Transaction() as session:
-        assert deliveries.claim(session, at=NOW, settings=demo) is None
-    answer = deliveries.send(parcel, at=now())
-    with Transaction() as session:
-        deliveries.conclude(session, parcel, answer, at=NOW)
-    run_dry(Clock())
-
-    assert (len(crm.events()), len(crm.participants()), doubled(crm)) == (1, 2, 0)
 
 
 class _Later(Clock):

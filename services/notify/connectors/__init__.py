@@ -11,10 +11,30 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from services.notify.connectors import civicrm, webhooks
-from services.notify.connectors.target import Arrived, Clash, Memory, Missed, Target, unreadable
+from services.notify.connectors.target import (
+    Arrived,
+    BeingMade,
+    Clash,
+    Hold,
+    Memory,
+    Missed,
+    Target,
+    unreadable,
+)
 from services.notify.models import CIVICRM, WEBHOOKS
 
-__all__ = ["BY_KIND", "Arrived", "Clash", "Connector", "Memory", "Missed", "Target", "unreadable"]
+__all__ = [
+    "BY_KIND",
+    "Arrived",
+    "BeingMade",
+    "Clash",
+    "Connector",
+    "Hold",
+    "Memory",
+    "Missed",
+    "Target",
+    "unreadable",
+]
 
 
 class Connector(Protocol):

@@ -1,12 +1,17 @@
 """Where a connector sends to, and how it says what came of it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 Marks = Mapping[str, Mapping[str, Sequence[str]]]
 """By record (`contact`, or the id of a gift, registration or event) and field: the marks of the values that
 we may have written."""
+
+
+Hold = Callable[[Sequence[str]], Collection[str]]
+"""Those of these records of ours that this delivery alone may make now, where no key over there keeps two
+from being made."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Target:
     allowed_hosts: Collection[str] = ()
     memory: Memory = field(default_factory=Memory, repr=False)
     mark_key: str = field(default="", repr=False)
+    hold: Hold = field(default=lambda record_ids: (), repr=False)
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,13 @@ class Missed(Exception):
     def __init__(self, error: str, *, code: int | None = None, retry_after_s: float | None = None) -> None:
         self.error, self.code, self.retry_after_s = error, code, retry_after_s
         super().__init__(error)
+
+
+class BeingMade(Missed):
+    """Another delivery makes at this moment what this one needs: the other side is well."""
+
+    def __init__(self) -> None:
+        super().__init__("another delivery is making it")
 
 
 def unreadable(error: Exception) -> Missed:

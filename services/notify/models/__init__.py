@@ -6,6 +6,7 @@ from services.notify.models.crm_comparison import CrmComparison
 from services.notify.models.crm_conflict import GONE, OURS, THEIRS, CrmConflict
 from services.notify.models.crm_difference import CrmDifference
 from services.notify.models.crm_event import CrmEvent
+from services.notify.models.crm_hold import CrmHold
 from services.notify.models.crm_memory import CrmMemory
 from services.notify.models.delivery import Delivery
 from services.notify.models.email import MAILBOX, REFUSING, SERVER, UNREACHED, Email, EmailCannotBeResent
@@ -35,6 +36,7 @@ __all__ = [
     "CrmConflict",
     "CrmDifference",
     "CrmEvent",
+    "CrmHold",
     "CrmMemory",
     "Delivery",
     "Email",

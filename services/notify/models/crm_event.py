@@ -1,4 +1,4 @@
-"""An event as it is in one CRM: whether it was made there, and by which delivery it may be made now."""
+"""What we remember of one event in one CRM: marks of values, never the values."""
 
 import uuid
 
@@ -11,8 +11,10 @@ from shared.db import Instant
 
 
 class CrmEvent(Base):
-    """`written` are marks of what we may have written there, by field; held until it is made, or the claim
-    lapses."""
+    """`written` are marks of what we may have written there, by field.
+
+    The other columns are those of the release before this one: a later one drops them.
+    """
 
     __tablename__ = "crm_events"
 

@@ -22,7 +22,7 @@ class Registration(Base):
 
     registration_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     party_id: Mapped[uuid.UUID] = mapped_column(index=True)
-    event_id: Mapped[uuid.UUID]
+    event_id: Mapped[uuid.UUID] = mapped_column(index=True)
     event_slug: Mapped[str] = mapped_column(Text)
     event_title_fr: Mapped[str] = mapped_column(Text)
     event_title_en: Mapped[str] = mapped_column(Text)
