@@ -1,4 +1,4 @@
-"""Two pushers at a CiviCRM that has no key on an event: one makes it, whatever was there before."""
+"""Two pushers at a CiviCRM that has no key on events and participants: one makes each, whatever was there."""
 
 from datetime import timedelta
 
@@ -8,11 +8,11 @@ from sqlalchemy.event import listen
 
 from services.notify import crm_holds, deliveries, schedule
 from services.notify.connectors import Arrived, Missed
-from services.notify.connectors.civicrm import api, events
+from services.notify.connectors.civicrm import api, events, making, participants
 from services.notify.models import CrmHold, Delivery, Subscription, Transaction
 from shared.db import uuid7
 from tests.support import facts
-from tests.support.crm_changes import Clock, doubled, last, move, push, register, run_dry
+from tests.support.crm_changes import Clock, attach, doubled, keep, last, move, push, register, run_dry
 from tests.support.facts import NOW
 from tests.support.scale import sized
 
@@ -106,7 +106,7 @@ def test_what_was_made_between_looking_and_holding_is_not_made_again(demo, crm, 
     for each in dinner:
         move(demo, each)
     if not guarded:
-        monkeypatch.setattr(events, "made_meanwhile", lambda api, event_ids: {})
+        monkeypatch.setattr(making, "made_meanwhile", lambda api, held, find: {})
     _beside(monkeypatch, schedule, "hold", lambda: schedule.push_next(clock=clock))
 
     push(clock, most=1)
@@ -224,3 +224,28 @@ def _statements(session):
 
     listen(session.connection(), "before_cursor_execute", note)
     return asked
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_guests_registration_is_there_once_when_they_become_a_person_meanwhile(
+    demo, crm, monkeypatch, guarded
+):
+    """Without holding it, the control, both deliveries make it."""
+    clock, who, person_id = Clock(), facts.registrant(), uuid7()
+    if not guarded:
+        monkeypatch.setattr(crm_holds, "hold", _nobody_asks)
+    register(demo, facts.registered(who))
+
+    def known():
+        keep(facts.card(person_id, 1))
+        attach(who, person_id)
+        push(clock, most=3)
+
+    _beside(monkeypatch, participants, "_create", known)
+    push(clock, most=1)
+
+    assert len(crm.participants()) == (1 if guarded else 2)
+    if guarded:
+        run_dry(clock)
+        [participant] = crm.participants()
+        assert participant["contact_id"] == crm.contact(person_id)["id"]

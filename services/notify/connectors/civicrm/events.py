@@ -1,14 +1,14 @@
 """Events over there: found by our id in a custom field, made when one of ours is missing.
 
-CiviCRM has no key on it: only the delivery that holds an event (services/notify/crm_holds.py) makes it.
+CiviCRM has no key on it: only the delivery that holds an event makes it.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from services.notify.connectors.civicrm import records
+from services.notify.connectors.civicrm import making, records
 from services.notify.connectors.civicrm.api import Api, Row
-from services.notify.connectors.target import BeingMade, Missed
+from services.notify.connectors.target import Missed
 
 OURS = "Amicale_event.event_id"
 EVENT_TYPE = "Meeting"
@@ -22,7 +22,10 @@ def upsert(api: Api, state: Mapping[str, Any]) -> dict[str, int]:
     wanted = records.events(state)
     found = find(api, sorted(wanted))
     if missing := sorted(set(wanted) - set(found)):
-        found |= _make(api, missing, wanted)
+        making.once(api, missing, find, lambda absent: _create(api, absent, wanted))
+        found |= find(api, missing)
+    if set(found) != set(wanted):
+        raise Missed("made other events")
     for event_id, there in found.items():
         compared = records.compare(event_id, wanted[event_id], there, api.target.memory, api.target.mark_key)
         if compared.writes:
@@ -32,8 +35,6 @@ def upsert(api: Api, state: Mapping[str, Any]) -> dict[str, int]:
 
 def find(api: Api, event_ids: list[str]) -> dict[str, Row]:
     """The events of these ids of ours; Missed when the CRM answers others, or two of one id."""
-    if not event_ids:
-        return {}
     rows = api.call(
         "Event", "get", select=["id", OURS, *records.EVENT_FIELDS], where=[[OURS, "IN", event_ids]]
     )
@@ -43,25 +44,6 @@ def find(api: Api, event_ids: list[str]) -> dict[str, Row]:
     if len(found) != len(rows):
         raise Missed("answered two events of one id")
     return found
-
-
-def _make(api: Api, event_ids: list[str], wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, Row]:
-    """Those that this delivery holds are there afterwards; BeingMade when another one holds some."""
-    held = sorted(api.target.hold(event_ids))
-    there = made_meanwhile(api, held)
-    if absent := [each for each in held if each not in there]:
-        _create(api, absent, wanted)
-        there |= find(api, absent)
-    if sorted(there) != held:
-        raise Missed("made other events")
-    if held != event_ids:
-        raise BeingMade
-    return there
-
-
-def made_meanwhile(api: Api, event_ids: list[str]) -> dict[str, Row]:
-    """What another delivery made after this one looked and before it held them."""
-    return find(api, event_ids)
 
 
 def _create(api: Api, event_ids: list[str], wanted: Mapping[str, Mapping[str, Any]]) -> None:

@@ -1,12 +1,13 @@
 """Participants over there: one for each registration, found by our id in a custom field.
 
-CiviCRM has no key on it. Only one delivery of a party is under way at a time, and it looks before it makes.
+CiviCRM has no key on it: only the delivery that holds a registration makes its participant.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from services.notify.connectors.civicrm import contacts, events, records
+from services.notify.connectors.civicrm import contacts, events, making, records
 from services.notify.connectors.civicrm.api import Api, Row
 from services.notify.connectors.target import Clash, Missed
 
@@ -23,12 +24,13 @@ def upsert(api: Api, state: Mapping[str, Any], contact_id: int) -> tuple[Clash, 
     there = events.upsert(api, state)
     clashes: list[Clash] = []
     for begin in range(0, len(registrations), PAGE):
-        part = registrations[begin : begin + PAGE]
-        found = find(api, [each["registration_id"] for each in part])
-        if missing := [each for each in part if each["registration_id"] not in found]:
+        part = {each["registration_id"]: each for each in registrations[begin : begin + PAGE]}
+        found = find(api, list(part))
+        if missing := [each for each in part if each not in found]:
             contacts.confirm(api, contact_id, state["party_id"])
-            _create(api, missing, contact_id, there)
-        wanted = records.participants({"registrations": part})
+            create = partial(_create, api, part, contact_id, there)
+            found |= making.once(api, missing, find, create)
+        wanted = records.participants({"registrations": list(part.values())})
         for registration_id, row in found.items():
             clashes += _mend(api, registration_id, wanted[registration_id], row)
         _move(api, found, state["party_id"], contact_id)
@@ -58,9 +60,14 @@ def search(api: Api, registration_ids: list[str]) -> list[Row]:
 
 
 def _create(
-    api: Api, registrations: list[Mapping[str, Any]], contact_id: int, there: Mapping[str, int]
+    api: Api,
+    part: Mapping[str, Mapping[str, Any]],
+    contact_id: int,
+    there: Mapping[str, int],
+    missing: list[str],
 ) -> None:
     """One call for all that are missing; cut short, the next time finds those that were made."""
+    registrations = [part[each] for each in missing]
     wanted = records.participants({"registrations": registrations})
     made = api.call(
         "Participant",
