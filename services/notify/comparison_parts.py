@@ -31,13 +31,14 @@ from services.notify.models import (
     Subscription,
 )
 from services.notify.models.crm_comparison import CONTACTS, CONTRIBUTIONS, PARTIES
-from services.notify.models.crm_difference import EXTRA
+from services.notify.models.crm_difference import DOUBLED, EXTRA
 from services.notify.settings import NotifySettings
 from shared.db import lock, uuid7
 
 PARTIES_PART, RECORDS_PART = 50, 500
 CLAIM = timedelta(seconds=60)
 ENTITY = {"contacts": "contact", "contributions": "contribution", "participants": "participant"}
+EVENT = "event"
 FIRST = UUID(int=0)
 
 
@@ -175,17 +176,29 @@ def is_taken(comparison: CrmComparison, part: Part) -> bool:
 def _settled(
     session: Session, comparison: CrmComparison, part: Part, found: list[Difference]
 ) -> list[Difference]:
-    """Without parties that changed while they were read, and fields that staff know of as conflicts."""
+    """Without parties that changed while they were read, but for what is there twice, which no delivery
+    mends; and without fields that staff know of as conflicts."""
     party_ids = [UUID(state["party_id"]) for state in part.states]
     moving = part.under_way | _waiting(session, part.subscription_id, party_ids)
     moving |= _changed(session, part.states)
     comparison.parties_count += len(party_ids)
     comparison.under_way_count += len(moving)
-    still = [each for each in found if UUID(each.party_id) not in moving]
+    still = [each for each in found if each.kind == DOUBLED or UUID(each.party_id) not in moving]
     known = _in_conflict(session, part.subscription_id, party_ids)
     left = [each for each in still if _place(each) not in known]
     comparison.in_conflict_count += len(still) - len(left)
-    return left
+    return _once_an_event(session, comparison, left)
+
+
+def _once_an_event(session: Session, comparison: CrmComparison, found: list[Difference]) -> list[Difference]:
+    """An event is listed by the first of the parties who registered for it, and by no other."""
+    listed = select(CrmDifference.record_id, CrmDifference.crm_id).where(
+        CrmDifference.comparison_id == comparison.id, CrmDifference.entity == EVENT
+    )
+    known = {tuple(each) for each in session.execute(listed)}
+    first = {(each.record_id, each.crm_id): each for each in reversed(found) if each.entity == EVENT}
+    new = [each for place, each in first.items() if place not in known]
+    return [*(each for each in found if each.entity != EVENT), *new]
 
 
 def _changed(session: Session, states: list[dict[str, Any]]) -> set[UUID]:

@@ -34,6 +34,7 @@ from shared.promises import SOMETIMES
 
 routes = Blueprint("comparisons", __name__, url_prefix="/api/v1/notify/crm-comparisons")
 RIGHT = "integrations.manage"
+READING = {**conflicts.READING, "event": "events.read"}
 REPAIR = "crm.repair"
 REPAIR_PART = 20
 
@@ -91,8 +92,10 @@ class DifferenceShown(Schema):
 
     id = fields.UUID()
     kind = fields.String(validate=validate.OneOf(KINDS))
-    entity = fields.String(validate=validate.OneOf(["contact", "contribution", "participant"]))
-    record_id = fields.String(metadata={"description": "the party's, donation's or registration's id"})
+    entity = fields.String(validate=validate.OneOf(list(READING)))
+    record_id = fields.String(
+        metadata={"description": "the party's, donation's, registration's or event's id"}
+    )
     party_id = fields.UUID(allow_none=True)
     crm_id = fields.Integer(allow_none=True, metadata={"description": "the record's number over there"})
     field = fields.String(allow_none=True)
@@ -157,7 +160,7 @@ def index_differences(query, comparison_id):
 
 def _readable(difference: CrmDifference) -> dict[str, Any]:
     """Without its values for who may not read what they are about."""
-    hidden = () if caller().has(conflicts.READING[difference.entity]) else ("ours", "theirs")
+    hidden = () if caller().has(READING[difference.entity]) else ("ours", "theirs")
     return {
         name: getattr(difference, name) for name in DifferenceShown._declared_fields if name not in hidden
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.notify import gifts
+from services.notify import comparison_parts, gifts
 from services.notify.connectors.civicrm import api
 from services.notify.mailer import Mailer
 from services.notify.models import Transaction, database
@@ -74,6 +74,13 @@ def crm(demo: NotifySettings, running: Crm, monkeypatch: pytest.MonkeyPatch) -> 
     running.empty()
     running.subscription_id = crm_changes.connect(running, demo)
     return running
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Parts so small that a comparison has many."""
+    monkeypatch.setattr(comparison_parts, "PARTIES_PART", 2)
+    monkeypatch.setattr(comparison_parts, "RECORDS_PART", 3)
 
 
 def told(database_url: str, **values: Any) -> NotifySettings:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from services.notify import comparison_parts, comparisons, conflicts, schedule
 from services.notify.connectors.civicrm import participants
-from services.notify.models import CrmComparison, CrmConflict, CrmDifference, Transaction
+from services.notify.models import CrmConflict, Transaction
 from services.notify.models.crm_comparison import ComparisonOutdated, ComparisonRunning
 from shared.db import uuid7
 from shared.messages import PersonCard
@@ -25,52 +25,8 @@ from tests.support.crm_changes import (
     run_dry,
     settle,
 )
+from tests.support.crm_comparisons import compare, counts, listed, read, repair, start
 from tests.support.facts import NOW
-
-KINDS = ("missing", "extra", "differing", "doubled")
-
-
-@pytest.fixture
-def small(monkeypatch):
-    """Parts so small that a comparison has many."""
-    monkeypatch.setattr(comparison_parts, "PARTIES_PART", 2)
-    monkeypatch.setattr(comparison_parts, "RECORDS_PART", 3)
-
-
-def _compare(crm, clock=None):
-    comparison_id = _start(crm)
-    clock = clock or Clock()
-    while schedule.compare_next(clock=clock):
-        pass
-    return _read(comparison_id)
-
-
-def _start(crm, at=NOW):
-    with Transaction() as session:
-        return comparisons.start(session, crm.subscription_id, by=None, at=at).id
-
-
-def _read(comparison_id):
-    with Transaction() as session:
-        return session.get_one(CrmComparison, comparison_id)
-
-
-def _counts(comparison):
-    return tuple(getattr(comparison, f"{kind}_count") for kind in KINDS)
-
-
-def _found(comparison):
-    with Transaction() as session:
-        found = select(CrmDifference).where(CrmDifference.comparison_id == comparison.id)
-        return session.execute(found.order_by(CrmDifference.id)).scalars().all()
-
-
-def _repair(comparison):
-    with Transaction() as session:
-        comparisons.ask_repair(session, comparison.id, by=None, at=NOW)
-    while schedule.repair_next(clock=Clock()):
-        pass
-    return _read(comparison.id)
 
 
 @pytest.fixture
@@ -85,9 +41,9 @@ def filled(demo, crm):
 
 
 def test_what_is_the_same_is_no_difference(demo, crm, filled, small):
-    comparison = _compare(crm)
+    comparison = compare(crm)
 
-    assert (comparison.status, _counts(comparison)) == ("finished", (0, 0, 0, 0))
+    assert (comparison.status, counts(comparison)) == ("finished", (0, 0, 0, 0))
     assert (comparison.parties_count, comparison.parties_total) == (5, 5)
     counted = ("contacts_count", "contributions_count", "participants_count")
     assert [getattr(comparison, each) for each in counted] == [5, 5, 5]
@@ -107,8 +63,8 @@ def test_what_is_missing_extra_or_differs_is_listed_mended_and_then_the_same(dem
     )
     crm.call("Contact", "create", values={"first_name": "Zoé", "external_identifier": str(erased)})
 
-    first = _compare(crm)
-    kinds = sorted((each.kind, each.entity, each.field) for each in _found(first))
+    first = compare(crm)
+    kinds = sorted((each.kind, each.entity, each.field) for each in listed(first))
 
     assert kinds == [
         ("differing", "contribution", "contact_id"),
@@ -118,11 +74,11 @@ def test_what_is_missing_extra_or_differs_is_listed_mended_and_then_the_same(dem
         ("missing", "contribution", None),
         ("missing", "participant", None),
     ]
-    assert _repair(first).repaired_parties_count == 4
+    assert repair(first).repaired_parties_count == 4
     run_dry(Clock())
-    second = _compare(crm)
-    assert (_counts(second), differing(crm)) == ((0, 0, 0, 0), 0)
-    assert _found(first) == []
+    second = compare(crm)
+    assert (counts(second), differing(crm)) == ((0, 0, 0, 0), 0)
+    assert listed(first) == []
 
 
 def _erased(settings, crm):
@@ -139,7 +95,7 @@ def test_ids_of_ours_that_we_do_not_know_are_listed_and_other_peoples_are_not(de
     crm.call("Contact", "create", values={"first_name": "Zoé", "external_identifier": str(uuid7())})
     crm.call("Contact", "create", values={"first_name": "Zoé", "external_identifier": "member-12"})
 
-    [found] = _found(_compare(crm))
+    [found] = listed(compare(crm))
 
     assert (found.kind, found.party_id, found.repairable) == ("extra", None, False)
 
@@ -152,7 +108,7 @@ def test_a_contribution_that_an_erased_person_left_is_no_difference(demo, crm, s
     keep(facts.heard(PersonCard.tombstone(giver, 2)))
     run_dry(Clock())
 
-    assert len(crm.contributions()) == 1 and _counts(_compare(crm)) == (0, 0, 0, 0)
+    assert len(crm.contributions()) == 1 and counts(compare(crm)) == (0, 0, 0, 0)
 
 
 def test_two_participants_of_one_registration_are_doubled_and_not_repaired(demo, crm, filled, small):
@@ -160,45 +116,45 @@ def test_two_participants_of_one_registration_are_doubled_and_not_repaired(demo,
     values = {name: twin[name] for name in ("contact_id", "event_id", participants.OURS)}
     crm.call("Participant", "create", values=values)
 
-    comparison = _compare(crm)
+    comparison = compare(crm)
 
-    assert _counts(comparison) == (0, 0, 0, 1)
-    assert _repair(comparison).repaired_parties_count == 0
+    assert counts(comparison) == (0, 0, 0, 1)
+    assert repair(comparison).repaired_parties_count == 0
 
 
 def test_what_another_hand_changed_becomes_a_conflict_and_is_counted_apart(demo, crm, filled, small):
     crm.change(filled[0].party_id, first_name="Clarisse")
-    first = _compare(crm)
-    [found] = _found(first)
+    first = compare(crm)
+    [found] = listed(first)
     assert (found.field, found.ours, found.theirs) == ("first_name", "Claire", "Clarisse")
     assert "Clarisse" not in repr(found)
 
-    _repair(first)
+    repair(first)
     run_dry(Clock())
-    second = _compare(crm)
+    second = compare(crm)
 
-    assert (_counts(second), second.in_conflict_count) == ((0, 0, 0, 0), 1)
+    assert (counts(second), second.in_conflict_count) == ((0, 0, 0, 0), 1)
 
 
 def test_a_value_that_staff_left_is_no_difference(demo, crm, filled, small):
     crm.change(filled[0].party_id, first_name="Clarisse")
-    _repair(_compare(crm))
+    repair(compare(crm))
     run_dry(Clock())
     with Transaction() as session:
         conflict = session.execute(select(CrmConflict)).scalar_one()
         conflicts.decide(session, conflict.id, keep="theirs", by=uuid7(), at=NOW)
 
-    comparison = _compare(crm)
+    comparison = compare(crm)
 
-    assert (_counts(comparison), comparison.in_conflict_count) == ((0, 0, 0, 0), 0)
+    assert (counts(comparison), comparison.in_conflict_count) == ((0, 0, 0, 0), 0)
 
 
 def test_a_party_that_a_delivery_is_on_its_way_of_is_not_judged(demo, crm, filled, small):
     refund(demo, filled[0])
 
-    comparison = _compare(crm)
+    comparison = compare(crm)
 
-    assert (_counts(comparison), comparison.under_way_count) == ((0, 0, 0, 0), 1)
+    assert (counts(comparison), comparison.under_way_count) == ((0, 0, 0, 0), 1)
 
 
 def test_a_party_that_changes_while_it_is_read_is_not_judged(demo, crm, filled, monkeypatch):
@@ -216,9 +172,9 @@ def test_a_party_that_changes_while_it_is_read_is_not_judged(demo, crm, filled, 
     crm.call("Contribution", "delete", where=[["trxn_id", "=", str(filled[0].donation_id)]])
     monkeypatch.setattr(comparison_parts, "read", read_late)
 
-    comparison = _compare(crm)
+    comparison = compare(crm)
 
-    assert (_counts(comparison), comparison.under_way_count) == ((0, 0, 0, 0), 1)
+    assert (counts(comparison), comparison.under_way_count) == ((0, 0, 0, 0), 1)
 
 
 @pytest.mark.parametrize("guarded", [True, False])
@@ -227,36 +183,36 @@ def test_a_part_that_is_read_twice_is_written_down_once(demo, crm, filled, small
     crm.call("Contribution", "delete", where=[["id", ">", 0]])
     if not guarded:
         monkeypatch.setattr(comparison_parts, "is_taken", lambda comparison, part: False)
-    comparison_id, clock = _start(crm), Clock()
+    comparison_id, clock = start(crm), Clock()
     for _ in range(100):
         with Transaction() as session:
             parts = [comparison_parts.claim(session, at=clock(), settings=demo)]
         clock.at += timedelta(seconds=61)
         with Transaction() as session:
             parts.append(comparison_parts.claim(session, at=clock(), settings=demo))
-        for part in filter(None, parts if len(_found(_read(comparison_id))) == 0 else parts[1:]):
+        for part in filter(None, parts if len(listed(read(comparison_id))) == 0 else parts[1:]):
             found = comparison_parts.read(part)
             with Transaction() as session:
                 comparison_parts.conclude(session, part, found, at=clock())
-        if _read(comparison_id).step is None:
+        if read(comparison_id).step is None:
             break
 
-    assert (len(_found(_read(comparison_id))) == 5) == guarded
+    assert (len(listed(read(comparison_id))) == 5) == guarded
 
 
 def test_killed_anywhere_it_goes_on_and_faults_end_in_the_same_list(demo, crm, filled, small, monkeypatch):
     dice, clock = random.Random(7), Clock()
     crm.call("Contribution", "delete", where=[["id", ">", 0]])
-    comparison_id = _start(crm)
+    comparison_id = start(crm)
     crm.sandbox.switch(crm_limit_percent=20, crm_fail_percent=20, crm_html_percent=20, crm_seed=7)
     for _ in range(500):
         _try_next(demo, clock, killed=dice.random() < 0.3)
         clock.at += timedelta(seconds=61)
-        if _read(comparison_id).step is None:
+        if read(comparison_id).step is None:
             break
 
-    comparison = _read(comparison_id)
-    assert (comparison.status, _counts(comparison)) == ("finished", (5, 0, 0, 0))
+    comparison = read(comparison_id)
+    assert (comparison.status, counts(comparison)) == ("finished", (5, 0, 0, 0))
 
 
 def _try_next(settings, clock, *, killed):
@@ -270,34 +226,34 @@ def _try_next(settings, clock, *, killed):
 
 
 def test_one_at_a_time_with_a_crm_and_only_the_latest_is_repaired(demo, crm, filled):
-    first = _start(crm)
+    first = start(crm)
     with Transaction() as session:
         assert comparisons.start(session, crm.subscription_id, by=None, at=NOW) is None
     with pytest.raises(ComparisonRunning):
-        _repair(_read(first))
+        repair(read(first))
     while schedule.compare_next(clock=Clock()):
         pass
-    _compare(crm)
+    compare(crm)
 
     with pytest.raises(ComparisonOutdated):
-        _repair(_read(first))
+        repair(read(first))
 
 
 def test_a_crm_that_does_not_answer_is_given_up_after_half_a_day(demo, crm, filled):
-    clock, comparison_id = Clock(), _start(crm)
+    clock, comparison_id = Clock(), start(crm)
     crm.sandbox.switch(crm_off=True)
     for _ in range(200):
         schedule.compare_next(clock=clock)
         clock.at += timedelta(minutes=5)
     crm.sandbox.behave()
 
-    assert (_read(comparison_id).status, _read(comparison_id).error) == ("failed", "Contact.get answered 503")
+    assert (read(comparison_id).status, read(comparison_id).error) == ("failed", "Contact.get answered 503")
 
 
 def test_a_paused_crm_is_not_compared(demo, crm, filled):
     give_back(demo, facts.registered())
-    comparison_id = _start(crm)
+    comparison_id = start(crm)
     with Transaction() as session:
         session.get_one(comparisons.Subscription, crm.subscription_id).active = False
 
-    assert schedule.compare_next(clock=Clock()) == 0 and _read(comparison_id).status == "failed"
+    assert schedule.compare_next(clock=Clock()) == 0 and read(comparison_id).status == "failed"

@@ -106,4 +106,5 @@ def crm(world):
 @pytest.fixture
 def office(world, browser):
     """A browser of somebody who may read all that a CRM's pages show."""
-    return browser.hold(world.sign_in(PERSON, ["integrations.manage", "people.read", "giving.read"]))
+    rights = ["integrations.manage", "people.read", "giving.read", "events.read"]
+    return browser.hold(world.sign_in(PERSON, rights))

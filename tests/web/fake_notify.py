@@ -9,7 +9,8 @@ from tests.web.samples import email as sample
 from tests.web.samples import subscription as connected
 
 ID = "([^/]+)"
-READING = {"contact": "people.read", "contribution": "giving.read", "participant": "events.read"}
+READING = {"contact": "people.read", "contribution": "giving.read"}
+READING |= dict.fromkeys(("participant", "event"), "events.read")
 """The right to read the values of a conflict or difference, by what they are about."""
 
 

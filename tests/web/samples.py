@@ -188,12 +188,12 @@ def comparison(of, **changes):
     told |= {"finished_at": (at + timedelta(minutes=4)).isoformat(), "parties_total": 6438}
     told |= {"parties_count": 6438, "contacts_count": 6436, "contributions_count": 9120}
     told |= {"participants_count": 311, "under_way_count": 1, "in_conflict_count": 2, "missing_count": 1}
-    told |= {"extra_count": 1, "differing_count": 1, "doubled_count": 0, "repair_asked_at": None}
+    told |= {"extra_count": 1, "differing_count": 1, "doubled_count": 1, "repair_asked_at": None}
     return told | {"repair_asked_by": None, "repaired_parties_count": 0} | changes
 
 
 def differences():
-    """A difference of three kinds, as notify tells them to who may read people."""
+    """A difference of each kind, as notify tells them to who may read people."""
     at = datetime.now(UTC).isoformat()
     one = {"party_id": PERSON["id"], "field": None, "ours": None, "theirs": None, "found_at": at}
     gift = {"kind": "missing", "entity": "contribution", "record_id": str(uuid.uuid4()), "crm_id": None}
@@ -201,6 +201,8 @@ def differences():
     name |= {"field": "last_name", "ours": "Lemoine", "theirs": "Lemoyne"}
     stray = {"kind": "extra", "entity": "contact", "record_id": str(uuid.uuid4()), "crm_id": 4601}
     told = [gift | {"repairable": True}, name | {"repairable": True}, stray | {"party_id": None}]
+    dinner = {"kind": "doubled", "entity": "event", "record_id": str(uuid.uuid4()), "crm_id": 77}
+    told.append(dinner)
     return [{"id": str(uuid.uuid4()), "repairable": False} | one | each for each in told]
 
 

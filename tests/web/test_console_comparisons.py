@@ -6,10 +6,12 @@ from tests.web.fake_server import problem
 from tests.web.samples import PERSON, comparison, differences
 from tests.web.test_campaign_page import text_of
 
+COUNTED = ("missing_count", "extra_count", "differing_count", "doubled_count", "in_conflict_count")
+
 
 @pytest.fixture
 def found(world, crm):
-    """Last night's comparison, with a difference of three kinds."""
+    """Last night's comparison, with a difference of each kind."""
     world.comparisons, world.differences = [comparison(crm)], differences()
     return f"/console/crm/comparisons/{world.comparisons[0]['id']}"
 
@@ -19,7 +21,7 @@ def test_the_desk_tells_last_nights_result(office, found):
 
     words = text_of(page)
     assert found in page and "comme chaque nuit" in words and "6 438 personnes" in words
-    assert "1 manque · 1 diffère · 1 seulement là-bas" in words
+    assert "1 manque · 1 diffère · 1 seulement là-bas · 1 en double" in words
 
 
 def test_each_difference_says_who_what_both_sides_and_what_to_do(world, office, found):
@@ -29,6 +31,14 @@ def test_each_difference_says_who_what_both_sides_and_what_to_do(world, office, 
     assert f'href="/console/gifts/{gift}"' in page and "Claire Lemoine</a>" in page
     assert "<b>Lemoine</b>" in page and "<b>Lemoyne</b>" in page and "n° 4512" in page
     assert page.count("se répare</span>") == 2 and "À regarder dans le CRM" in page
+
+
+def test_an_event_that_is_there_twice_leads_to_ours(world, office, found):
+    page = office.get(f"{found}?kind=doubled").text
+
+    event = world.differences[3]["record_id"]
+    assert f'href="/console/events/{event}"' in page and "Ouvrir l’événement" in page
+    assert "n° 77" in page and "Événement" in page
 
 
 def test_differences_of_one_kind_are_shown_alone(office, found):
@@ -88,9 +98,7 @@ def test_a_comparison_that_stopped_says_what_is_safe(world, crm, office):
 
 
 def test_a_comparison_without_a_difference_says_so(world, crm, office):
-    world.comparisons = [
-        one := comparison(crm, missing_count=0, extra_count=0, differing_count=0, in_conflict_count=0)
-    ]
+    world.comparisons = [one := comparison(crm, **dict.fromkeys(COUNTED, 0))]
 
     page = office.get(f"/console/crm/comparisons/{one['id']}").text
 

@@ -121,7 +121,12 @@ def kinds() -> dict[str, Any]:
 
 
 def _words() -> dict[str, Any]:
-    entities = {"contact": _("Person"), "contribution": _("Gift"), "participant": _("Registration")}
+    entities = {
+        "contact": _("Person"),
+        "contribution": _("Gift"),
+        "participant": _("Registration"),
+        "event": _("Event"),
+    }
     return {
         "kinds": kinds(),
         "entities": entities,

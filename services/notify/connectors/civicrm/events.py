@@ -35,15 +35,21 @@ def upsert(api: Api, state: Mapping[str, Any]) -> dict[str, int]:
 
 def find(api: Api, event_ids: list[str]) -> dict[str, Row]:
     """The events of these ids of ours; Missed when the CRM answers others, or two of one id."""
-    rows = api.call(
-        "Event", "get", select=["id", OURS, *records.EVENT_FIELDS], where=[[OURS, "IN", event_ids]]
-    )
-    found = {str(row.get(OURS)): row for row in rows}
-    if not set(found) <= set(event_ids):
-        raise Missed("answered another event")
+    rows = search(api, event_ids)
+    found = {str(row[OURS]): row for row in rows}
     if len(found) != len(rows):
         raise Missed("answered two events of one id")
     return found
+
+
+def search(api: Api, event_ids: list[str]) -> list[Row]:
+    """Every event that bears one of these ids of ours."""
+    rows = api.call(
+        "Event", "get", select=["id", OURS, *records.EVENT_FIELDS], where=[[OURS, "IN", event_ids]]
+    )
+    if not {row.get(OURS) for row in rows} <= set(event_ids):
+        raise Missed("answered another event")
+    return rows
 
 
 def _create(api: Api, event_ids: list[str], wanted: Mapping[str, Mapping[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dataclasses import field as attribute
 from typing import Any
 
-from services.notify.connectors.civicrm import contacts, gifts, participants, records
+from services.notify.connectors.civicrm import contacts, events, gifts, participants, records
 from services.notify.connectors.civicrm.api import Api, Row
 from services.notify.connectors.target import Marks, Missed
 
@@ -54,10 +54,12 @@ def read(api: Api, states: Sequence[Mapping[str, Any]]) -> Rows:
     registration_ids = [
         each["registration_id"] for state in states for each in state.get("registrations", ())
     ]
+    event_ids = sorted({event_id for state in states for event_id in state["events"]})
     return {
         "contact": _by_id("external_identifier", _contacts(api, [state["party_id"] for state in states])),
         "contribution": _by_id("trxn_id", _in_parts(api, _contributions, gift_ids)),
         "participant": _by_id(participants.OURS, _in_parts(api, participants.search, registration_ids)),
+        "event": _by_id(events.OURS, _in_parts(api, events.search, event_ids)),
     }
 
 
@@ -90,7 +92,10 @@ def _contributions(api: Api, donation_ids: list[str]) -> list[Row]:
 
 
 def judge(state: Mapping[str, Any], there: Rows, kept: Marks, key: str) -> list[Difference]:
-    """All that differs of one party, but for values of ours that staff decided not to write."""
+    """All that differs of one party, but for values of ours that staff decided not to write.
+
+    An event is to be there once; what another hand wrote in it is theirs.
+    """
     party_id = state["party_id"]
     found = there["contact"].get(party_id, [])
     if state["erased"] or state["merged_into"]:
@@ -102,7 +107,12 @@ def judge(state: Mapping[str, Any], there: Rows, kept: Marks, key: str) -> list[
     wanted = {"contact": {party_id: records.contact(state)}}
     wanted["contribution"] = records.contributions(state)
     wanted["participant"] = records.participants(state)
-    return [
+    found_of_events = [
+        each
+        for event_id in state["events"]
+        for each in _counted("event", event_id, party_id, there["event"].get(event_id, []))
+    ]
+    return found_of_events + [
         each
         for entity, ours in wanted.items()
         for record_id, values in ours.items()
@@ -125,10 +135,7 @@ def _judged(
     kept: Marks,
     key: str,
 ) -> Iterable[Difference]:
-    if not rows:
-        yield Difference("missing", entity, record_id, party_id)
-    for row in rows[1:]:
-        yield Difference("doubled", entity, record_id, party_id, row["id"])
+    yield from _counted(entity, record_id, party_id, rows)
     if len(rows) != 1:
         return
     [row] = rows
@@ -139,6 +146,14 @@ def _judged(
     if entity != "contact" and row.get(gifts.WHOSE) != party_id:
         whose = records.shown("contact_id", row.get(gifts.WHOSE))
         yield Difference("differing", entity, record_id, party_id, row["id"], "contact_id", party_id, whose)
+
+
+def _counted(entity: str, record_id: str, party_id: str, rows: list[Row]) -> Iterable[Difference]:
+    """Whether it is there once."""
+    if not rows:
+        yield Difference("missing", entity, record_id, party_id)
+    for row in rows[1:]:
+        yield Difference("doubled", entity, record_id, party_id, row["id"])
 
 
 def held(api: Api, step: str, *, after: int, limit: int) -> tuple[list[Held], int | None]:
