@@ -172,12 +172,14 @@ def _registration(registration: Registration) -> dict[str, Any]:
 
 
 def occasions(session: Session, event_ids: set[str]) -> dict[str, dict[str, Any]]:
-    """What and when these events are by the latest that anybody was told."""
+    """What and when these events are by the latest that anybody was told: a date by its revision, and a title
+    that was corrected since by whoever registered or gave back last. By ix_registrations_event_id."""
+    told_at = func.greatest(Registration.confirmed_at, Registration.cancelled_at)
     found = (
         select(Registration)
         .where(Registration.event_id.in_([UUID(each) for each in event_ids]))
         .ext(distinct_on(Registration.event_id))
-        .order_by(Registration.event_id, Registration.revision.desc(), Registration.registration_id)
+        .order_by(Registration.event_id, Registration.revision.desc(), told_at.desc().nulls_last())
     )
     return {
         str(each.event_id): {

@@ -17,6 +17,7 @@ from tests.support.crm_changes import (
     push,
     register,
 )
+from tests.support.facts import NOW
 
 
 def test_a_registration_becomes_a_participant_at_an_event(demo, crm):
@@ -58,6 +59,32 @@ def test_an_event_moves_for_all_and_another_hands_title_stays(demo, crm):
     [event] = crm.events()
     assert (event["start_date"], event["title"]) == ("2027-06-19 19:30:00", "Dîner")
     assert len(crm.participants()) == 2 and conflicts_found() == []
+
+
+def test_a_title_that_was_corrected_reaches_the_event_with_the_next_who_registers(demo, crm):
+    first = facts.registered()
+    register(demo, first)
+    push(_Later())
+
+    corrected = {"fr": "Dîner des anciennes et anciens", "en": "Alumni dinner"}
+    later = NOW + timedelta(hours=1)
+    register(demo, facts.registered(event_id=first.event_id, event_title=corrected, at=later))
+    push(_Later())
+
+    assert [each["title"] for each in crm.events()] == [corrected["fr"]]
+
+
+def test_a_title_that_was_corrected_reaches_the_event_with_who_gives_back(demo, crm):
+    first, clock = facts.registered(), _Later()
+    second = facts.registered(event_id=first.event_id)
+    register(demo, first, second)
+    push(clock)
+
+    corrected = {"fr": "Dîner des anciennes et anciens", "en": "Alumni dinner"}
+    give_back(demo, first, event_title=corrected, at=NOW + timedelta(hours=1))
+    push(clock)
+
+    assert [each["title"] for each in crm.events()] == [corrected["fr"]]
 
 
 def test_a_guest_who_is_a_person_brings_the_registrations_along(demo, crm):

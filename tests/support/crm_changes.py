@@ -73,9 +73,9 @@ def move(settings: NotifySettings, message: Any, **values: Any) -> None:
         registrations.rescheduled(session, moved, settings=settings, at=NOW)
 
 
-def give_back(settings: NotifySettings, message: Any) -> RegistrationCancelled:
+def give_back(settings: NotifySettings, message: Any, **values: Any) -> RegistrationCancelled:
     """Seats were given back."""
-    told = facts.given_back(message)
+    told = facts.given_back(message, **values)
     with Transaction() as session:
         registrations.cancelled(session, told, settings=settings, at=NOW)
     return told
