@@ -48,13 +48,18 @@ def one_check() -> Iterator[None]:
 
 
 def check_new(session: Session, url: str, *, key: str) -> None:
-    """CrmAlreadyConnected for a CRM that is told already, but by this same wish; one such wish at a time."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtext("amicale.crm_connected"))))
+    """CrmAlreadyConnected for a CRM that is told already, but by this same wish."""
+    one_wish_at_a_time(session)
     living = select(Subscription).filter_by(connector=CIVICRM, deleted_at=None)
     repeated = select(Subscription.id).filter_by(**scope_of(key))
     told = session.execute(living.where(Subscription.id.not_in(repeated))).scalars()
     if any(_place(each.url) == _place(url) for each in told):
         raise CrmAlreadyConnected
+
+
+def one_wish_at_a_time(session: Session) -> None:
+    """Until the transaction ends: the next one sees what this one has connected."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext("amicale.crm_connected"))))
 
 
 def _place(url: str) -> tuple[str | None, int, str]:

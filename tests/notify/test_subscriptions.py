@@ -1,10 +1,12 @@
 """Subscriptions over HTTP: a CiviCRM is connected once."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from uuid import uuid4
 
 import pytest
 
+from services.notify import subscriptions
 from services.notify.app import create_app
 from tests.support import tokens
 from tests.support.provider import CRM_KEY
@@ -47,10 +49,40 @@ def test_a_crm_whose_connection_was_ended_is_connected_anew(connect):
 
 
 def test_of_several_wishes_at_once_one_is_taken(connect):
+    """Who comes while the CRM is asked is told so; who was before is told that it is connected."""
     with ThreadPoolExecutor(4) as several:
-        answers = list(several.map(lambda _: connect().status_code, range(4)))
+        answers = [each.json for each in several.map(lambda _: connect(), range(4))]
 
-    assert sorted(answers) == [201, 409, 409, 409]
+    assert len([each for each in answers if "id" in each]) == 1
+    refused = {each["code"] for each in answers if "id" not in each}
+    assert refused <= {"crm_being_checked", "crm_already_connected"}
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_of_several_wishes_that_were_checked_before_any_was_taken_one_is(connect, monkeypatch, guarded):
+    """Without one such wish at a time, the control, each of them is taken."""
+    together = Barrier(4)
+    monkeypatch.setattr(subscriptions.crm_connections, "check", lambda *_: together.wait(30))
+    if not guarded:
+        monkeypatch.setattr(subscriptions.crm_connections, "one_wish_at_a_time", lambda session: None)
+        _all_look_first(monkeypatch, 4)
+
+    with ThreadPoolExecutor(4) as several:
+        answers = [each.json for each in several.map(lambda _: connect(), range(4))]
+
+    refused = [each["code"] for each in answers if "id" not in each]
+    assert refused == (["crm_already_connected"] * 3 if guarded else [])
+
+
+def _all_look_first(monkeypatch, many):
+    """All have seen that it is not connected before any of them is written down."""
+    together, once = Barrier(many), subscriptions.once
+
+    def write(*told, **values):
+        together.wait(30)
+        return once(*told, **values)
+
+    monkeypatch.setattr(subscriptions, "once", write)
 
 
 def test_one_wish_sent_several_times_at_once_is_done_once_and_said_again(connect):
