@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from services.notify import comparison_parts, comparisons, conflicts, schedule
+from services.notify import comparison_parts, comparisons, conflicts, deliveries, schedule
 from services.notify.connectors.civicrm import participants
-from services.notify.models import CrmConflict, Transaction
+from services.notify.models import CrmConflict, Delivery, Transaction
 from services.notify.models.crm_comparison import ComparisonOutdated, ComparisonRunning
 from shared.db import uuid7
 from shared.messages import PersonCard
@@ -151,6 +151,28 @@ def test_a_value_that_staff_left_is_no_difference(demo, crm, filled, small):
 
 def test_a_party_that_a_delivery_is_on_its_way_of_is_not_judged(demo, crm, filled, small):
     refund(demo, filled[0])
+
+    comparison = compare(crm)
+
+    assert (counts(comparison), comparison.under_way_count) == ((0, 0, 0, 0), 1)
+
+
+def test_a_party_whose_delivery_is_tried_again_while_it_is_read_is_not_judged(demo, crm, monkeypatch):
+    """Nothing changed since, and nothing was on its way when the part was begun."""
+    settle(demo, facts.settled())
+    with Transaction() as session:
+        delivery = session.execute(select(Delivery)).scalar_one()
+        delivery.status, delivery.given_up_at = "failed", NOW
+    read_part = comparison_parts.read
+
+    def read_late(part):
+        if part.states:
+            assert part.under_way == set()
+            with Transaction() as session:
+                deliveries.retry(session, delivery.id, at=NOW)
+        return read_part(part)
+
+    monkeypatch.setattr(comparison_parts, "read", read_late)
 
     comparison = compare(crm)
 
