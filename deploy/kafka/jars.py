@@ -1,15 +1,18 @@
 """The program itself: Apache Kafka's jars, fetched once by Maven as pom.xml names them."""
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from deploy.local.problem import CannotGoOn
 
 ROOT = Path(__file__).parent.parent.parent
 JARS = ROOT / "build" / "kafka"
+POM = ROOT / "deploy/kafka/pom.xml"
 WHOLE = JARS / ".whole"
-"""Made when Maven has ended well: a download that was interrupted is begun again."""
+"""Of which pom.xml they are: those of another one are fetched anew."""
 
 
 def missing_tool() -> str:
@@ -25,15 +28,30 @@ def missing_tool() -> str:
 
 def are_here() -> bool:
     """Whether nothing has to be fetched."""
-    return WHOLE.exists()
+    return WHOLE.exists() and WHOLE.read_text() == _wanted()
+
+
+def _wanted() -> str:
+    return hashlib.sha256(POM.read_bytes()).hexdigest()
 
 
 def fetch(*, within_s: float = 600) -> None:
-    """Fetch them; CannotGoOn says why it cannot be."""
-    command = ["mvn", "-q", "-B", "-f", str(ROOT / "deploy/kafka"), "dependency:copy-dependencies"]
+    """Fetch them in place of what is there; CannotGoOn says why it cannot be."""
+    wanted = _wanted()
+    JARS.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=JARS.parent, ignore_cleanup_errors=True) as folder:
+        fetched = Path(folder) / JARS.name
+        _copy(fetched, within_s)
+        (fetched / WHOLE.name).write_text(wanted)
+        shutil.rmtree(JARS, ignore_errors=True)
+        fetched.rename(JARS)
+
+
+def _copy(into: Path, within_s: float) -> None:
+    command = ["mvn", "-q", "-B", "-f", str(POM.parent), "dependency:copy-dependencies"]
     try:
         done = subprocess.run(
-            [*command, f"-DoutputDirectory={JARS}"],
+            [*command, f"-DoutputDirectory={into}"],
             capture_output=True,
             text=True,
             timeout=within_s,
@@ -44,4 +62,3 @@ def fetch(*, within_s: float = 600) -> None:
     if done.returncode:
         said = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
         raise CannotGoOn(f"Maven could not fetch Apache Kafka: {(said or ['it says nothing'])[0][:300]}")
-    WHOLE.touch()

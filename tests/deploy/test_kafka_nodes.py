@@ -39,6 +39,39 @@ def test_what_has_to_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert "java and mvn" in jars.missing_tool() and "apt install" in jars.missing_tool()
 
 
+MAVEN = """#!/bin/sh
+for told; do case "$told" in -DoutputDirectory=*) into=${told#*=} ;; esac; done
+mkdir -p "$into" && touch "$into/kafka-$(cat pom.xml).jar"
+"""
+
+
+@pytest.fixture
+def pom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A pom.xml that names a version, and a Maven that fetches it."""
+    maven = tmp_path / "mvn"
+    maven.write_text(MAVEN)
+    maven.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(jars, "POM", tmp_path / "pom.xml")
+    monkeypatch.setattr(jars, "JARS", tmp_path / "jars")
+    monkeypatch.setattr(jars, "WHOLE", tmp_path / "jars" / ".whole")
+    return tmp_path / "pom.xml"
+
+
+def test_another_version_in_the_pom_is_fetched_in_place_of_the_one_that_is_there(pom: Path) -> None:
+    pom.write_text("4.3.0")
+    assert not jars.are_here()
+    jars.fetch()
+    assert jars.are_here()
+
+    pom.write_text("4.3.1")
+
+    assert not jars.are_here()
+    jars.fetch()
+    assert jars.are_here() and [each.name for each in jars.JARS.glob("*.jar")] == ["kafka-4.3.1.jar"]
+
+
 def test_three_nodes_keep_each_message_three_times_and_lead_nobody_uncleanly(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path, [(9092 + n, 9192 + n) for n in range(3)], signs_in=True)
     (tmp_path / "passwords.json").write_text('{"admin": "a", "giving": "g"}')
