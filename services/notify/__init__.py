@@ -1,7 +1,9 @@
 """What people are told, and what other systems are told about them.
 
 Owns: emails (queue, bodies, outcomes), the replica of people it writes to, guests, the story of each
-party (timeline, gifts and registrations as told), subscriptions of partners and the deliveries made to them.
+party (timeline, gifts and registrations as told), subscriptions of partners and the deliveries made to them;
+of each CRM the marks of what was written there (memories, events), what is being made there (holds),
+conflicts, comparisons and the differences they found.
 Says: `crm.conflict_found` on `amicale.notify`.
 Hears: `person.card`, `donation.settled`, `donation.failed`, `donation.refunded`, `donor.attached`,
 `registration.confirmed`, `registration.rescheduled`, `registration.cancelled`, `registrant.attached`,
