@@ -1,5 +1,6 @@
 # Amicale. `make` alone lists what can be done.
-# Nothing here needs more than make and Python 3.11 or newer; uv is used when it is installed.
+# Most of it needs no more than make and Python 3.11 or newer; uv is used when it is installed. `make kafka` needs
+# Java and Maven, `make lock` needs uv.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help run kafka test lint bench chaos lock clean
