@@ -9,10 +9,11 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from deploy.local.folder import Folder
-from deploy.local.layout import Layout, exists
+from deploy.local.layout import Layout
 from deploy.local.postgres import Postgres
 from deploy.local.problem import CannotGoOn
 from deploy.local.stack import START_WITHIN_S, Stack
@@ -87,7 +88,7 @@ async def _read(server: Postgres, terminal: Terminal, dumps: Mapping[str, Path])
 
 async def _compare(stack: Stack, service: str) -> None:
     """Say whether the totals that were put back equal what they are the sums of (the service's `drift`)."""
-    if not exists(f"services.{service}.drift"):
+    if find_spec(f"services.{service}.drift") is None:
         return
     name, program = f"{service}-drift", [sys.executable, "-m", f"services.{service}.drift"]
     try:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from deploy.local.folder import Folder
@@ -39,12 +38,8 @@ class Layout:
         self.settings = settings
         self.folder = Folder(settings.data)
         self.keys = Keys(self.folder.secrets)
-        self.services = [name for name in SERVICES if exists(f"services.{name}.app")]
-        self.embedded = [s for s in self.services if f"DATABASE_URL_{s.upper()}" not in settings.told]
+        self.embedded = [s for s in SERVICES if f"DATABASE_URL_{s.upper()}" not in settings.told]
         self.postgres = self._server() if self.embedded else None
-        self.sandbox = exists("sandbox.__main__")
-        self.web = exists("web.app")
-        self.live = exists("web.live")
 
     @property
     def broker_is_ours(self) -> bool:
@@ -53,7 +48,7 @@ class Layout:
 
     @property
     def _traces_here(self) -> bool:
-        return self.sandbox and self.settings.told.get("TRACES") == "1"
+        return self.settings.told.get("TRACES") == "1"
 
     def port(self, part: str) -> int:
         """The port of a part."""
@@ -61,8 +56,8 @@ class Layout:
 
     def ports(self) -> dict[str, int]:
         """The ports that this stack will listen on."""
-        used = ["gateway", *self.services, *(["web"] if self.web else []), *(["live"] if self.live else [])]
-        used += [*(["sandbox", "mail"] if self.sandbox else []), *(["broker"] if self.broker_is_ours else [])]
+        used = ["gateway", *SERVICES, "web", "live", "sandbox", "mail"]
+        used += ["broker"] if self.broker_is_ours else []
         return {part: self.port(part) for part in [*used, *(["postgres"] if self.postgres else [])]}
 
     def inside(self, part: str) -> str:
@@ -89,7 +84,7 @@ class Layout:
             told |= self._of_service(part)
         if part in {"web", "live"}:
             told |= {
-                "LIVE_URL": self.inside("live") if self.live else "",
+                "LIVE_URL": self.inside("live"),
                 "CHECKOUT_ORIGINS": self._checkout(),
                 **{name: self.settings.told.get(name, address) for name, address in DEMO_ADDRESSES.items()},
             }
@@ -152,7 +147,7 @@ class Layout:
 
     def topics_environment(self) -> dict[str, str]:
         """What `python -m shared.kafka topics` is told: as whom it signs in where Kafka asks for it."""
-        return {**self.environment(self.services[0]), **self._signed_in("admin")}
+        return {**self.environment(SERVICES[0]), **self._signed_in("admin")}
 
     def _signed_in(self, user: str) -> dict[str, str]:
         """How a user signs in to a Kafka of one's own; nothing where nobody is asked."""
@@ -201,7 +196,7 @@ class Layout:
             "XDG_DATA_HOME": str(self.folder.caddy),
             "XDG_CONFIG_HOME": str(self.folder.caddy),
             **{name: f"127.0.0.1:{self.port(part)}" for name, part in parts.items()},
-            **({"GATEWAY_EXTRA": "sandbox.caddy"} if self.sandbox else {}),
+            "GATEWAY_EXTRA": "sandbox.caddy",
         }
 
     def _gateway_bind(self) -> str:
@@ -234,14 +229,6 @@ class Layout:
 
 DEMO_ADDRESSES = {"CONTACT_EMAIL": "anciens@valmont.example", "DPO_EMAIL": "dpo@valmont.example"}
 _HANDED_ON: Sequence[str] = ("SCHOOL_NAME", "LOG_LEVEL", "OTLP_ENDPOINT")
-
-
-def exists(module: str) -> bool:
-    """Whether there is such a module; it is not imported."""
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def _account(name: str, entity: str, key: str, secret: str, base: str | None) -> dict[str, object]:

@@ -78,12 +78,10 @@ def is_worker(name: str) -> bool:
 
 def web(layout: Layout) -> list[Part]:
     """Portal and console, and the process that streams."""
-    found = [_gunicorn(layout, "web", "web", "web.app:create_app()", "/healthz")] if layout.web else []
-    if layout.live:
-        found.append(
-            _gunicorn(layout, "web-live", "live", "web.live:create_app()", "/healthz", "--threads", "64")
-        )
-    return found
+    return [
+        _gunicorn(layout, "web", "web", "web.app:create_app()", "/healthz"),
+        _gunicorn(layout, "web-live", "live", "web.live:create_app()", "/healthz", "--threads", "64"),
+    ]
 
 
 def sandbox(layout: Layout) -> Part:

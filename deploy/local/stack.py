@@ -13,6 +13,7 @@ from deploy.local.layout import ROOT, Layout
 from deploy.local.logs import LogFile
 from deploy.local.parts import Part
 from deploy.local.problem import CannotGoOn
+from deploy.local.settings import SERVICES
 from deploy.local.terminal import Terminal
 
 # Together under five seconds: what talks first, then what it talks to.
@@ -51,11 +52,10 @@ class Stack:
             database,
             self._start_broker(),
             self._start(parts.gateway(self.layout)),
+            self._start(parts.sandbox(self.layout)),
         ]
-        if self.layout.sandbox:
-            steps.append(self._start(parts.sandbox(self.layout)))
         steps += [self._start(part) for part in parts.web(self.layout)]
-        steps += [self._start_service(service, database) for service in self.layout.services]
+        steps += [self._start_service(service, database) for service in SERVICES]
         tasks = [asyncio.ensure_future(step) for step in [*steps, self._wait_for_the_whole()]]
         waiting = asyncio.create_task(self._say_what_is_awaited())
         try:
@@ -136,11 +136,10 @@ class Stack:
         )
 
     async def _make_topics(self) -> None:
-        if self.layout.services and (ROOT / "deploy/kafka/topics.yml").exists():
-            command = [sys.executable, "-m", "shared.kafka", "topics"]
-            await self.run_once("topics", command, self.layout.topics_environment())
-            again = "; what the broker held before is sent to it again" if self._second_start else ""
-            self.terminal.step(f"Topics are made{again}")
+        command = [sys.executable, "-m", "shared.kafka", "topics"]
+        await self.run_once("topics", command, self.layout.topics_environment())
+        again = "; what the broker held before is sent to it again" if self._second_start else ""
+        self.terminal.step(f"Topics are made{again}")
 
     async def _broker_again(self) -> Part:
         """The broker died, and all it held: stop the workers, begin a new cluster, its topics, the workers.
@@ -222,7 +221,7 @@ class Stack:
 
     async def _wait_for_the_whole(self) -> None:
         """Web says through the gateway that every part is ready."""
-        while self.layout.web and not await parts.answers(self.layout.port("gateway"), "/readyz"):
+        while not await parts.answers(self.layout.port("gateway"), "/readyz"):
             await asyncio.sleep(0.1)
 
     def _fail(self, error: CannotGoOn) -> None:

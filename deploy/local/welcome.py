@@ -7,7 +7,7 @@ import sys
 import urllib.request
 from functools import partial
 
-from deploy.local.layout import SIGN_INS, Layout, exists
+from deploy.local.layout import SIGN_INS, Layout
 from deploy.local.problem import CannotGoOn
 from deploy.local.stack import Stack
 from deploy.local.terminal import Terminal
@@ -25,11 +25,7 @@ async def fill(stack: Stack) -> None:
     layout = stack.layout
     ours = ("directory", "notify", "giving", "events")
     made = {each: layout.folder.path / f"demo-{each}-made" for each in ours}
-    missing = [
-        each
-        for each in made
-        if each in layout.services and exists(f"services.{each}.demo") and not made[each].exists()
-    ]
+    missing = [each for each in made if not made[each].exists()]
     if missing:
         stack.terminal.step(
             f"Making the demo's people and gifts, about a minute; {layout.public_url}/ answers already ..."
@@ -81,21 +77,21 @@ def say(layout: Layout, terminal: Terminal) -> None:
 def lines(layout: Layout) -> list[str]:
     """The addresses and the sign-ins of what runs."""
     url, keys = layout.public_url, layout.keys
-    told = []
-    if layout.web:
-        told += [f"  Portal            {url}/", f"  Console (staff)   {url}/console"]
-    if layout.sandbox:
-        told.append(f"  Mailbox           {url}/sandbox/mailbox/      (every email that was sent)")
-        told.append(f"  Partner's side    {url}/sandbox/receiver      (webhooks that were delivered)")
-    if layout.web and exists("services.directory.demo") and layout.settings.demo_data:
+    told = [
+        f"  Portal            {url}/",
+        f"  Console (staff)   {url}/console",
+        f"  Mailbox           {url}/sandbox/mailbox/      (every email that was sent)",
+        f"  Partner's side    {url}/sandbox/receiver      (webhooks that were delivered)",
+    ]
+    if layout.settings.demo_data:
         told += [
             "",
             f"  Staff sign-in     {SIGN_INS['staff']}   password {keys.value('demo_staff_password')}",
             f"                    one-time code: {url}/sandbox/authenticator",
             f"  Alumni sign-in    {SIGN_INS['alumni']}   password {keys.value('demo_alumni_password')}",
+            "",
+            f"  Make a gift       {url}{_a_campaign(layout)}   (no money moves)",
         ]
-    if layout.web and exists("services.giving.demo") and layout.settings.demo_data:
-        told += ["", f"  Make a gift       {url}{_a_campaign(layout)}   (no money moves)"]
     return told
 
 

@@ -16,16 +16,14 @@ import pytest
 
 from deploy.docker import secrets
 from deploy.local.keys import Keys
-from deploy.local.layout import exists
 from deploy.local.postgres import Postgres
 from tests.support.broker import EmbeddedBroker, free_port
 from tests.support.compose import ROOT, Machine, load
 
 pytestmark = pytest.mark.stack
 
-SERVICES = [name for name in secrets.SERVICES if exists(f"services.{name}.app")]
-APIS = [f"{name}-api" for name in SERVICES]
-WORKERS = [f"{name}-worker" for name in SERVICES]
+APIS = [f"{name}-api" for name in secrets.SERVICES]
+WORKERS = [f"{name}-worker" for name in secrets.SERVICES]
 TOLD = {
     "PUBLIC_URL": "https://alumni.example.edu",
     "SCHOOL_NAME": "Example University",
@@ -107,7 +105,7 @@ def make_databases(server: Postgres, folder: Path) -> None:
 
 
 def test_every_command_of_the_file_runs_and_its_health_check_says_so(machine: Machine) -> None:
-    for name in ("topics", *(f"{service}-migrate" for service in SERVICES)):
+    for name in ("topics", *(f"{service}-migrate" for service in secrets.SERVICES)):
         done = machine.run(name)
         assert done.returncode == 0, (name, done.stderr[-2000:])
 
@@ -116,7 +114,7 @@ def test_every_command_of_the_file_runs_and_its_health_check_says_so(machine: Ma
     for name in (*APIS, *WORKERS, "web", "web-live"):
         machine.wait_until_healthy(name)
 
-    for service in SERVICES:
+    for service in secrets.SERVICES:
         ready = wait_for(f"http://127.0.0.1:{machine.port(f'{service}-api', '8000')}/readyz")
         assert ready.status_code == 200, (service, ready.text)
     worker = httpx.get(f"http://127.0.0.1:{machine.port('giving-worker', '9000')}/metrics")
