@@ -108,6 +108,11 @@ def fold(name: str) -> str:
     return " ".join("".join(each if each.isalnum() or each in "@._" else " " for each in plain).split())
 
 
+def sought(q: str | None) -> list[str]:
+    """The folded words of a search; of signs alone, the signs themselves, which nothing folded contains."""
+    return (fold(q).split() or [q]) if q else []
+
+
 def same_wish(wish: dict[str, Any]) -> dict[str, Any]:
     """What makes two wishes for a gift or for seats the same, in the portal's key and in the service's
     comparison: all but the language of the page, and the capitals and spaces of who asks. What was typed

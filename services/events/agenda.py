@@ -20,7 +20,7 @@ from shared.clock import now
 from shared.errors import NotFound
 from shared.http import Blueprint
 from shared.i18n import LOCALES, bilingual
-from shared.names import fold
+from shared.names import sought
 from shared.pages import PageQuery, page, paged
 from shared.promises import SOMETIMES
 
@@ -148,7 +148,7 @@ def _matching(status: str | None, q: str | None) -> list[ColumnElement[bool]]:
         "published": [published, ~cancelled],
         "cancelled": [cancelled],
     }
-    words = [Event.search.contains(word, autoescape=True) for word in fold(q or "").split()]
+    words = [Event.search.contains(word, autoescape=True) for word in sought(q)]
     return [*states[status], *words]
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -47,13 +48,19 @@ class EventTaken(Conflict):
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - {"localtime", "Factory"}
 
 
 def time_zone(name: str) -> None:
     """Refuse what is no IANA time zone."""
     if name not in _zones():
         raise ValidationError("Not a time zone.")
+
+
+def nobodys(url: str) -> None:
+    """Refuse an address with a name or a password in it."""
+    if "@" in urlsplit(url).netloc:
+        raise ValidationError("A name or a password is not part of it.")
 
 
 def line(text: str) -> None:
@@ -91,7 +98,7 @@ class Schedule(Schema):
     time_zone = fields.String(load_default="Europe/Paris", validate=time_zone)
     place = fields.String(load_default="", validate=[validate.Length(max=300), line])
     online_url = fields.String(
-        load_default=None, allow_none=True, validate=[validate.Length(max=500), ONLINE]
+        load_default=None, allow_none=True, validate=[validate.Length(max=500), line, ONLINE, nobodys]
     )
 
     @validates_schema

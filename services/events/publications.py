@@ -10,8 +10,8 @@ from uuid import UUID
 from marshmallow import Schema
 from sqlalchemy.orm import Session
 
-from services.events.agenda import EventShown, occasion, shown, whole
-from services.events.drafts import Schedule, at_most, check_titles, lock, note, searchable
+from services.events.agenda import occasion
+from services.events.drafts import EventWritten, Schedule, at_most, check_titles, lock, note, searchable
 from services.events.models import Event, Transaction
 from services.events.models.events import FIXED, EventAlreadyCancelled, EventInThePast, EventOver
 from shared.auth import caller
@@ -38,7 +38,7 @@ class CancelWish(Schema):
 @routes.post(
     "/<uuid:event_id>/publications", allow="events.manage", refuses=(EventAlreadyCancelled, EventInThePast)
 )
-@routes.response(201, EventShown)
+@routes.response(201, EventWritten)
 def start(event_id: UUID) -> Any:
     """Put the event in the agenda, and say so; a second time changes nothing."""
     return _decided(publish, event_id)
@@ -46,7 +46,7 @@ def start(event_id: UUID) -> Any:
 
 @routes.post("/<uuid:event_id>/cancellations", allow="events.manage", refuses=(EventOver,))
 @routes.arguments(CancelWish)
-@routes.response(201, EventShown)
+@routes.response(201, EventWritten)
 def call_off(wish: dict[str, Any], event_id: UUID) -> Any:
     """The event will not take place: its registrations are cancelled. A second time changes nothing."""
     return _decided(cancel, event_id, **wish)
@@ -58,7 +58,7 @@ def call_off(wish: dict[str, Any], event_id: UUID) -> Any:
     refuses=(EventNotPublished, EventAlreadyCancelled, EventOver, EventInThePast),
 )
 @routes.arguments(Schedule)
-@routes.response(201, EventShown)
+@routes.response(201, EventWritten)
 def move(wish: dict[str, Any], event_id: UUID) -> Any:
     """Another time or place: who registered is told. The same again changes nothing."""
     return _decided(reschedule, event_id, **wish)
@@ -66,10 +66,7 @@ def move(wish: dict[str, Any], event_id: UUID) -> Any:
 
 def _decided(decision: Any, event_id: UUID, **wish: Any) -> Any:
     with Transaction() as session:
-        at = now()
-        decision(session, event_id, by=caller().person_id, at=at, **wish)
-        fresh = whole().where(Event.id == event_id).execution_options(populate_existing=True)
-        return shown(session.execute(fresh).scalar_one(), to=caller(), at=at)
+        return decision(session, event_id, by=caller().person_id, at=now(), **wish)
 
 
 def publish(session: Session, event_id: UUID, *, by: UUID | None, at: datetime) -> Event:

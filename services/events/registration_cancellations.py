@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from marshmallow import Schema, fields, validate
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from services.events import bookings
 from services.events.models import Registration, Transaction
-from services.events.registration_records import RegistrationRecord, read
+from services.events.models.registrations import STATUSES
 from services.events.settings import current
 from shared import audit
 from shared.auth import caller
@@ -20,20 +21,26 @@ from shared.http import Blueprint
 routes = Blueprint("registration_cancellations", __name__, url_prefix="/api/v1/events/registrations")
 
 
+class RegistrationEnded(Schema):
+    """What who takes seats back is answered: whose they were is another right."""
+
+    id = fields.UUID(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(STATUSES))
+
+
 @routes.post("/<uuid:registration_id>/cancellations", allow="events.manage")
-@routes.response(201, RegistrationRecord)
+@routes.response(201, RegistrationEnded)
 def create(registration_id: UUID) -> Any:
     """Take the seats back; the registrant is told. A second time changes nothing."""
     with Transaction() as session:
-        cancel(session, registration_id, by=caller().person_id, at=now())
-        return read(session, registration_id)
+        return cancel(session, registration_id, by=caller().person_id, at=now())
 
 
-def cancel(session: Session, registration_id: UUID, *, by: UUID | None, at: datetime) -> None:
+def cancel(session: Session, registration_id: UUID, *, by: UUID | None, at: datetime) -> Registration:
     """Take a registration's seats back, for staff."""
     wanted = select(Registration).where(Registration.id == registration_id)
     locked = wanted.options(joinedload(Registration.event)).with_for_update(of=Registration)
-    registration = session.execute(locked).scalar_one_or_none()
+    registration: Registration | None = session.execute(locked).scalar_one_or_none()
     if registration is None:
         raise NotFound
     if registration.cancelled_at is None:
@@ -48,3 +55,4 @@ def cancel(session: Session, registration_id: UUID, *, by: UUID | None, at: date
             at=at,
             key=current().link_key,
         )
+    return registration

@@ -78,7 +78,7 @@ def export(
     status: str | None = None,
 ) -> str:
     """The file, and its row in the audit trail: who took names of which event."""
-    found = search(session, event_id, q=q, status=status).order_by(Registration.id)
+    found = search(session, event_id=event_id, q=q, status=status).order_by(Registration.id)
     each = session.execute(found.execution_options(yield_per=BATCH))
     text = csv_file(HEADS[locale], (row for one in each for row in _rows(record(*one), locale)))
     audit.record(

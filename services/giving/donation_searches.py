@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, joinedload
 from services.giving import donors
 from services.giving.checkouts import LONGEST
 from services.giving.models import Checkout, Donation, Donor
-from shared.names import fold
+from shared.names import sought
 
 STANDINGS = ("received", "awaiting", "refunded", "open", "declined", "abandoned")
 """Received, or given back; awaiting: the donor paid, the bank takes its time. The rest nobody paid:
@@ -99,7 +99,7 @@ def matching(
         demands.append(Donation.campaign_id == campaign_id)
     if party_id is not None:
         demands.append(Donation.donor_id.in_([*donors.rows_of(session, party_id), party_id]))
-    if words := fold(q or "").split():
+    if words := sought(q):
         named = [Donor.search.contains(word, autoescape=True) for word in words]
         demands.append(Donation.donor_id.in_(select(Donor.id).where(*named)))
     return demands

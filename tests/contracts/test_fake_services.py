@@ -90,6 +90,7 @@ ASKED = [
     ("GET", "/events/events/{event}/registrations", None),
     ("GET", "/events/events/{event}/registrations?q=zoe&status=confirmed&limit=50", None),
     ("GET", "/events/events/{event}/registration-exports?q=zoe&status=confirmed&locale=fr", None),
+    ("GET", "/events/registrations?q=zoe&limit=8", None),
     ("GET", "/events/registrations/{taken}", None),
     ("POST", "/events/registrations/{taken}/cancellations", None),
     ("GET", "/events/paths/{taken}", None),

@@ -4,7 +4,7 @@ import pytest
 from marshmallow import ValidationError
 
 from services.directory.demo_names import ORIGINS
-from shared.names import Name, PersonName, is_line, is_name
+from shared.names import Name, PersonName, is_line, is_name, sought
 from tests.support.marks import MARKS, soon
 
 
@@ -145,3 +145,11 @@ def test_a_name_may_arrive_with_its_marks_apart():
     assert PersonName().deserialize("e\u0302\u0323" * 100) == "\u1ec7" * 100
     with pytest.raises(ValidationError, match="Length must be between"):
         PersonName().deserialize("e\u0302\u0323" * 101)
+
+
+@pytest.mark.parametrize(
+    ("q", "words"),
+    [(None, []), ("", []), ("Éloïse  ZOLA", ["eloise", "zola"]), ("%", ["%"]), ("!!'", ["!!'"])],
+)
+def test_a_search_for_signs_alone_is_not_one_for_everybody(q, words):
+    assert sought(q) == words

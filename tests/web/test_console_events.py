@@ -104,6 +104,17 @@ def test_the_search_finds_events_and_a_registration_by_its_reference(officer, wo
     assert officer.get(f"/console/search?q={taken}").location.endswith(f"/events/registrations/{taken}")
 
 
+def test_the_search_finds_who_registered_and_what_they_were_written(open_browser, world, taken):
+    world.emails = [email(template="registration_confirmed", subject="À bientôt")]
+    reader = open_browser().hold(world.sign_in(PERSON, ["events.read", "mailings.read"]))
+    name = world.registrations[next(iter(world.registrations))]["attendees"][0]["family_name"]
+
+    page = reader.get(f"/console/search?q={name}").text
+
+    assert f'href="/console/events/registrations/{taken}"' in page
+    assert f'href="/console/emails/{world.emails[0]["id"]}"' in page
+
+
 def test_who_comes_is_exported_for_who_may_export(open_browser, world, officer, taken):
     exporter = open_browser().hold(world.sign_in(PERSON, ["events.read", "people.export"]))
     file = f"/console/events/{world.events[0]['id']}/export.csv"

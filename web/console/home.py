@@ -40,14 +40,14 @@ def show():
 
 @routes.get("/search")
 def search():
-    """People, gifts, campaigns and events for the same words; the id of a gift or registration goes there."""
+    """All that the same words name, of what one may see; the id of a gift or registration goes there."""
     words = request.args.get("q", "").strip()[:100]
     may = session.visitor().may
     if _is_id(words) and tried(clients.giving().get, f"/donations/{words}"):
         return redirect(url_for("console.gifts.show", donation_id=words))
     if may("events.read") and _is_id(words) and tried(clients.events().get, f"/registrations/{words}"):
         return redirect(url_for("console.events.registrations.show", registration_id=words))
-    found_people = found_gifts = found_campaigns = found_events = None
+    found_people = found_gifts = found_campaigns = found_events = found_seats = found_emails = None
     if words:
         if may("people.read"):
             found_people = tried(clients.directory().get, "/people", q=words, limit=8)
@@ -56,6 +56,9 @@ def search():
             found_campaigns = _campaigns_named(words)
         if may("events.read"):
             found_events = _events_named(words)
+            found_seats = tried(clients.events().get, "/registrations", q=words, limit=8)
+        if may("mailings.read"):
+            found_emails = tried(clients.notify().get, "/emails", q=words, limit=8)
     return render_template(
         "console/search.html",
         q=words,
@@ -63,6 +66,8 @@ def search():
         gifts=found_gifts,
         campaigns=found_campaigns,
         events=found_events,
+        registrations=found_seats["items"] if found_seats else [],
+        emails=found_emails["items"] if found_emails else [],
     )
 
 

@@ -37,6 +37,12 @@ class Registration(Once, Base):
             "id",
             postgresql_where=text("cancelled_at is null"),
         ),
+        Index(
+            "ix_registrations_search",
+            "search",
+            postgresql_using="gin",
+            postgresql_ops={"search": "gin_trgm_ops"},
+        ),
         Index("ix_registrations_unfolded", "id", postgresql_where=text("search is null")),
         Index(
             "uq_registrations_member",
