@@ -317,7 +317,8 @@ LINK = f"0190c0de-7c7c-7000-8000-00000000c0de.{SECRET}"
         f"/l/sign-in/{SECRET}", f"/l/%73ign-in/{SECRET}", f"/l%2fsign-in%2f{SECRET}/",
         f"/api/v1/giving/gift%2Dlinks/{LINK}/wall", f"/api/v1/giving/gift-links/{SECRET}",
         f"/api/v1/events/registration-links/{LINK}/calendar",
-        f"/api/v1/events/registration%2dlinks/{LINK.replace('.', '%252e')}", f"/x/{LINK.replace('0', '%2530')}",
+        f"/api/v1/events/registration%2dlinks/{LINK.replace('.', '%252e')}",
+        f"/x/{LINK.replace('0', '%2530')}",
     ],
 )  # fmt: skip
 def test_a_link_is_not_logged_wherever_and_however_it_is_written(demo: Gateway, path: str) -> None:
