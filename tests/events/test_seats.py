@@ -24,7 +24,7 @@ def rush(hall, event_id, buyers):
                 number = waiting.pop()
             except IndexError:
                 return
-            answer = hall.ask(event_id, email=f"guest{number}@example.org")
+            answer = hall.ask(event_id, email=f"guest{number}@{event_id}.example")
             answers.append((answer.status_code, answer.json.get("code", "")))
 
     threads = [threading.Thread(target=buy) for _ in range(AT_ONCE)]

@@ -19,7 +19,7 @@ from shared.errors import Refused
 from shared.inbox import Handler, Inbox
 from shared.messages import Message, PersonCard
 from shared.relay import Relay
-from tests.support.broker import EmbeddedBroker
+from tests.support.broker import ONLY_EMBEDDED, EmbeddedBroker
 from tests.support.courier import Courier, counter_of, launched, note
 
 
@@ -372,6 +372,7 @@ def test_a_new_replica_is_not_ready_before_it_has_read_the_cards(
         eventually(lambda: again.state["joined"] and not again.state["catching_up"])
 
 
+@ONLY_EMBEDDED
 def test_a_member_asks_nothing_of_its_group_while_it_joins(
     courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -399,6 +400,7 @@ def test_a_member_asks_nothing_of_its_group_while_it_joins(
     assert not any(asked)
 
 
+@ONLY_EMBEDDED
 @pytest.mark.parametrize("after_s", [0.05, 0.3, 0.6])
 def test_who_stops_while_it_joins_keeps_nobody_from_the_group(
     courier: Courier, broker: EmbeddedBroker, after_s: float

@@ -6,7 +6,7 @@ import sys
 
 from shared.kafka import Broker, topics
 from shared.messages import by_type
-from tests.support.broker import EmbeddedBroker
+from tests.support.broker import ONLY_EMBEDDED, EmbeddedBroker
 
 DAY_MS = 86_400_000
 
@@ -28,6 +28,7 @@ def test_facts_are_kept_a_week_and_cards_for_good() -> None:
     assert all(int(config["max.message.bytes"]) == 256 * 1024 for config in declared.values())
 
 
+@ONLY_EMBEDDED
 def test_topics_are_made_once(broker: EmbeddedBroker) -> None:
     broker.kill()
     broker.start(topics=False)
@@ -37,6 +38,7 @@ def test_topics_are_made_once(broker: EmbeddedBroker) -> None:
     assert broker.broker.cluster()[1] == {topic.name for topic in topics()}
 
 
+@ONLY_EMBEDDED
 def test_the_command_makes_them(broker: EmbeddedBroker) -> None:
     broker.kill()
     broker.start(topics=False)

@@ -19,7 +19,7 @@ from shared.kafka import KafkaError, TopicPartition
 from shared.messages import PersonCard
 from shared.outbox import publish
 from shared.relay import BrokerDoubtful, Relay
-from tests.support.broker import EmbeddedBroker
+from tests.support.broker import ONLY_EMBEDDED, EmbeddedBroker
 from tests.support.courier import Courier, launched, settled
 
 
@@ -154,6 +154,7 @@ def test_a_frozen_broker_marks_nothing_and_all_arrives_when_it_thaws(
     assert counters_by_key(records(broker, "amicale.giving", least=21))[str(key).encode()] == list(range(20))
 
 
+@ONLY_EMBEDDED
 def test_a_topic_that_nobody_made_gets_nothing(courier: Courier, broker: EmbeddedBroker) -> None:
     broker.kill()
     broker.start(topics=False)
@@ -204,6 +205,7 @@ def test_a_broker_emptied_under_a_living_producer_is_noticed(
     assert len(records(broker, "amicale.giving", least=1)) == 1
 
 
+@ONLY_EMBEDDED
 @pytest.mark.parametrize(
     ("before", "after", "level"),
     [

