@@ -55,7 +55,8 @@ def test_a_partition_without_a_leader_keeps_no_other_from_being_looked_at(
 
     with reading(broker, first, second) as client:
         client.seek_to_beginning(first, second)
-        client.poll(timeout_ms=100)
+        while not all(client.highwater(each) for each in (first, second)):
+            client.poll(timeout_ms=100)
         client.seek_to_beginning(first, second)
         whole = watch.look(client, ())
         with without_a_leader(client, first):
