@@ -57,6 +57,7 @@ class Database:
             hide_parameters=True,
             connect_args={
                 "connect_timeout": 5,
+                "tcp_user_timeout": 10_000,
                 "application_name": f"amicale-{self.name}",
                 "options": "-c timezone=UTC -c lock_timeout=10s -c idle_in_transaction_session_timeout=120s",
             },

@@ -173,8 +173,8 @@ def _end(answer: Response) -> Response:
     answer.headers["X-Request-Id"] = g.get("request_id", "")
     answer.headers["X-Content-Type-Options"] = "nosniff"
     _say_how_long_to_keep(answer)
-    health.count_request(request.method, rule, answer.status_code, took_s)
-    if not rule.startswith(("/healthz", "/readyz", "/metrics")):
+    if not rule.startswith(("/healthz", "/readyz", "/metrics")):  # nobody's request: no error of ours either
+        health.count_request(request.method, rule, answer.status_code, took_s)
         log.info(
             "request",
             method=request.method,

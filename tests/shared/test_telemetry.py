@@ -186,3 +186,4 @@ def test_the_metrics_of_several_processes_are_one(
 
     labels = f'{{method="GET",route="{NOTES}/summary",service="small",status="200"}}'
     assert f"amicale_requests_total{labels} 2.0" in said
+    assert 'route="/metrics"' not in said  # what looks after a service is nobody's request
