@@ -52,6 +52,7 @@ class Once:
 
 
 Row = TypeVar("Row", bound=Once)
+Written = TypeVar("Written")
 
 
 def once(
@@ -84,6 +85,17 @@ def once(
         assert made is not None
         return made
     return _repeat(session, model, scope, digest, claim_s)
+
+
+def or_the_same(taken: type[Conflict], write: Callable[[], Written]) -> Written:
+    """What `write` gives, asked once more when a unique key other than ONCE_KEY was `taken`.
+
+    By another row, or by that of this same wish, written at the same instant: by its key it is found now.
+    """
+    try:
+        return write()
+    except taken:
+        return write()
 
 
 def scope_of(key: str) -> dict[str, str]:

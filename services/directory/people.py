@@ -17,7 +17,7 @@ from shared.db import uuid7
 from shared.errors import Conflict
 from shared.http import Blueprint, IdempotencyKey
 from shared.names import NAME_RULE, Name, PersonName, is_name
-from shared.once import once
+from shared.once import once, or_the_same
 from shared.pages import PageQuery, QueryInteger, page, paged
 
 routes = Blueprint("people", __name__, url_prefix="/api/v1/directory/people")
@@ -169,11 +169,15 @@ def show(person_id):
 @routes.response(201, PersonWritten)
 def create(wish, header):
     """Write down a person whom no file brought."""
-    with Transaction() as session, _school_id_free():
-        person = once(session, Person, header["key"], claim_s=0, **wish)
-        if not person.repeated:
-            begin(session, person.id, by=caller().person_id, at=now(), **wish)
-        return person
+
+    def write():
+        with Transaction() as session, _school_id_free():
+            person = once(session, Person, header["key"], claim_s=0, **wish)
+            if not person.repeated:
+                begin(session, person.id, by=caller().person_id, at=now(), **wish)
+            return person
+
+    return or_the_same(SchoolIdTaken, write)
 
 
 @routes.patch("/<uuid:person_id>", allow="people.manage", refuses=(SchoolIdTaken,))

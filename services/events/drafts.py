@@ -31,7 +31,7 @@ from shared.errors import Conflict, NotFound
 from shared.http import Blueprint, IdempotencyKey
 from shared.i18n import bilingual
 from shared.names import fold, is_line
-from shared.once import once
+from shared.once import once, or_the_same
 
 routes = Blueprint("drafts", __name__, url_prefix="/api/v1/events/events")
 
@@ -151,11 +151,15 @@ class EventChange(EventWish):
 def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
     """Write a draft, which everyone may know of from its publication on."""
     at = now()
-    with Transaction() as session, _address_free():
-        event = once(session, Event, header["key"], values={"created_at": at}, claim_s=0, **wish)
-        if not event.repeated:
-            begin(session, event, by=caller().person_id, at=at, **wish)
-        return event
+
+    def write() -> Event:
+        with Transaction() as session, _address_free():
+            event = once(session, Event, header["key"], values={"created_at": at}, claim_s=0, **wish)
+            if not event.repeated:
+                begin(session, event, by=caller().person_id, at=at, **wish)
+            return event
+
+    return or_the_same(EventTaken, write)
 
 
 @routes.patch("/<uuid:event_id>", allow="events.manage", refuses=(PublishedEventFixed, EventAlreadyCancelled))

@@ -24,7 +24,7 @@ from shared.errors import Conflict
 from shared.http import Blueprint, IdempotencyKey
 from shared.i18n import bilingual
 from shared.money import Minor
-from shared.once import once
+from shared.once import once, or_the_same
 
 routes = Blueprint("drafts", __name__, url_prefix="/api/v1/giving/campaigns")
 
@@ -79,15 +79,19 @@ class CampaignChange(CampaignWish):
 def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
     """Write a draft, which everyone may know of from its launch on."""
     at = now()
-    with Transaction() as session, _address_free():
 
-        def values() -> dict[str, Any]:
-            return {"entity_id": _fund(session, wish["fund_id"]).entity_id, "created_at": at}
+    def write() -> Campaign:
+        with Transaction() as session, _address_free():
 
-        campaign = once(session, Campaign, header["key"], values=values, claim_s=0, **wish)
-        if not campaign.repeated:
-            begin(session, campaign, by=caller().person_id, at=at, **wish)
-        return campaign
+            def values() -> dict[str, Any]:
+                return {"entity_id": _fund(session, wish["fund_id"]).entity_id, "created_at": at}
+
+            campaign = once(session, Campaign, header["key"], values=values, claim_s=0, **wish)
+            if not campaign.repeated:
+                begin(session, campaign, by=caller().person_id, at=at, **wish)
+            return campaign
+
+    return or_the_same(CampaignTaken, write)
 
 
 @routes.patch("/<uuid:campaign_id>", allow="giving.manage", refuses=(LaunchedCampaignFixed, CampaignNotReady))

@@ -25,6 +25,9 @@ SWITCHES = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+STICKING_OUT = """[...document.body.querySelectorAll("*")]
+  .filter(each => each.getBoundingClientRect().right > document.documentElement.clientWidth + 0.01)
+  .map(each => `${each.tagName}.${each.className} ${each.textContent.trim().slice(0, 30)}`).slice(0, 5)"""
 NO_ICON = '<link rel="icon" href="data:,">'
 HEIGHTS = {1360: 900, 360: 780, 180: 390}
 
@@ -146,7 +149,9 @@ class Visitor:
         wide = self.page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
-        assert wide <= 0, f"{name} {self.look}: scrolls {wide} px sideways"
+        assert wide <= 0, (
+            f"{name} {self.look}: scrolls {wide} px sideways: {self.page.evaluate(STICKING_OUT)}"
+        )
         assert not self.complaints, f"{name} {self.look}: {self.complaints}"
         if in_any_language or self.look.language == "fr":  # what axe looks at is the same in both languages
             assert not (found := self.violations()), f"{name} {self.look}: {found}"

@@ -12,6 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from werkzeug.test import TestResponse
 
 from shared import once as once_module
+from shared.errors import Conflict
+from shared.once import or_the_same
 from tests.support.small.models import Note, Transaction
 from tests.support.tokens import bearer
 
@@ -146,3 +148,22 @@ def test_the_path_is_part_of_the_wish(small: Flask) -> None:
         second = once_module.wish_hash({"reason": "error"})
 
     assert first != second
+
+
+def test_what_is_taken_by_the_same_wish_at_the_same_instant_is_found_the_second_time() -> None:
+    answers: list[Any] = [KeyTaken(), "the row"]
+
+    def write() -> str:
+        answer = answers.pop(0)
+        if isinstance(answer, KeyTaken):
+            raise answer
+        return str(answer)
+
+    assert or_the_same(KeyTaken, write) == "the row"
+    answers += [KeyTaken(), KeyTaken()]
+    with pytest.raises(KeyTaken):
+        or_the_same(KeyTaken, write)
+
+
+class KeyTaken(Conflict):
+    """Another row has it."""
