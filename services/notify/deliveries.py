@@ -196,9 +196,11 @@ def conclude(session: Session, parcel: Parcel, answer: Arrived | Missed, *, at: 
     subscription = session.get_one(
         Subscription, delivery.subscription_id, with_for_update=unkeyed, populate_existing=True
     )
+    if isinstance(answer, BeingMade):
+        delivery.put_off(error=answer.error, at=at)
+        return delivery
     if isinstance(answer, Missed):
-        if not isinstance(answer, BeingMade):
-            subscription.missed(at=at)
+        subscription.missed(at=at)
         delivery.missed(code=answer.code, error=answer.error, retry_after_s=answer.retry_after_s, at=at)
         return delivery
     subscription.answered()

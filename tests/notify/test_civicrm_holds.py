@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.event import listen
 
 from services.notify import crm_holds, deliveries, schedule
@@ -65,6 +65,26 @@ def _errors():
 
 def _nobody_asks(session, *, record_ids, **_):
     return set(record_ids)
+
+
+def test_who_waits_for_another_delivery_is_never_given_up_for_it(demo, crm, dinner, monkeypatch):
+    """As after a pause of days: a miss would be the last."""
+    _lost(crm)
+    clock, days = Clock(), timedelta(days=4)
+    for each in dinner:
+        move(demo, each)
+    with Transaction() as session:
+        session.execute(update(Delivery).values(created_at=Delivery.created_at - days))
+    _beside(monkeypatch, events, "_create", lambda: schedule.push_next(clock=clock))
+
+    push(clock, most=1)
+
+    with Transaction() as session:
+        statement = select(Delivery).where(Delivery.error == "another delivery is making it")
+        waiting = session.execute(statement).scalar_one()
+        assert (waiting.status, waiting.next_attempt_at - clock() <= timedelta(seconds=1)) == ("queued", True)
+    run_dry(clock)
+    assert len(crm.participants()) == 3
 
 
 def test_an_event_that_was_lost_over_there_is_made_by_one_delivery_at_a_time(demo, crm, dinner, monkeypatch):

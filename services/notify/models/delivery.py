@@ -88,6 +88,11 @@ class Delivery(Base):
         else:
             self.status, self.given_up_at = "failed", at
 
+    def put_off(self, *, error: str, at: datetime) -> None:
+        """Another delivery makes what this one needs: a moment later again, however long that takes."""
+        self.status, self.answer_code, self.error = "queued", None, error
+        self.next_attempt_at = at + timedelta(seconds=1)
+
     def retry(self, *, at: datetime) -> None:
         """Staff ask for another try: the state of today, in place of the one that was given up."""
         if self.status != "failed":
