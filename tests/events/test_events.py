@@ -45,6 +45,8 @@ def test_a_draft_is_published_moved_and_called_off(hall, staff):
         gone = staff("post", f"/events/{event_id}/cancellations", {"reason": {"fr": "Grève", "en": "Strike"}})
         assert (gone.status_code, gone.json["status"]) == (201, "cancelled")
         assert staff("get", f"/events/{event_id}").json["cancel_reason"]["en"] == "Strike"
+    for each in (published, moved, gone):
+        assert set(each.json) == {"id", "slug", "status"}
 
     kinds = ("event.published", "event.rescheduled", "event.cancelled")
     assert [said(hall, kind) for kind in kinds] == [1, 1, 1]
