@@ -228,7 +228,7 @@ def test_control_taking_illness_for_a_bug_the_thanks_are_lost(mortal: RunningSta
             with frozen(mortal, "notify-worker"):
                 gift = sent_and_unheard(mortal, campaign)
                 gone.enter_context(away(mortal, "postgres", signal.SIGQUIT))
-            eventually(lambda: "passed over" in mortal.log("notify-worker"), within_s=60, every_s=0.2)
+            eventually(lambda: "passed over" in mortal.log("notify-worker"), within_s=180, every_s=0.2)
         passed_by(mortal, gift)
 
 

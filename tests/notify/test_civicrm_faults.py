@@ -87,6 +87,11 @@ def test_control_without_looking_first_participants_are_doubled(demo, crm, monke
     monkeypatch.setattr(participants, "search", lambda api, registration_ids: [])
 
     _chaos(demo, crm, monkeypatch, changes=60)
+    clock, twice = Clock(), facts.registered()
+    register(demo, twice)
+    run_dry(clock)
+    move(demo, twice)
+    run_dry(clock)
 
     assert doubled(crm) > 0
 
