@@ -1,11 +1,11 @@
 """Drafts: an event is written, and its words, seats and limits changed."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -59,7 +59,7 @@ def time_zone(name: str) -> None:
 
 def nobodys(url: str) -> None:
     """Refuse an address with a name or a password in it."""
-    if "@" in urlsplit(url).netloc:
+    if re.match(r"[^/]*//[^/?#]*@", url):
         raise ValidationError("A name or a password is not part of it.")
 
 

@@ -169,6 +169,7 @@ def test_four_drafts_of_an_address_at_once_are_one_event(hall, staff, key, answe
         {"slug": "Une Soirée"},
         {"time_zone": "localtime"},
         {"online_url": "https://u:p@meet.example.org/"},
+        {"online_url": "https://[meet.example.org"},
         {"online_url": "https://meet.example.org/\u202e"},
         {"slug": "0193a1b2-0000-7000-8000-000000000001"},
         {"taken": 3},
