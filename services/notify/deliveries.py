@@ -201,7 +201,13 @@ def conclude(session: Session, parcel: Parcel, answer: Arrived | Missed, *, at: 
         return delivery
     if isinstance(answer, Missed):
         subscription.missed(at=at)
-        delivery.missed(code=answer.code, error=answer.error, retry_after_s=answer.retry_after_s, at=at)
+        delivery.missed(
+            code=answer.code,
+            error=answer.error,
+            retry_after_s=answer.retry_after_s,
+            since=subscription.resumed_at,
+            at=at,
+        )
         return delivery
     subscription.answered()
     delivery.arrived(code=answer.code, at=at)

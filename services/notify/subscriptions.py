@@ -149,6 +149,8 @@ def change(wish, subscription_id):
         subscription = _living(session, subscription_id)
         if "url" in wish and subscription.connector == CIVICRM:
             raise CrmAddressFixed
+        if wish.get("active") and not subscription.active:
+            subscription.resume(at=at)
         for name, value in wish.items():
             setattr(subscription, name, value)
         subscription.answered()

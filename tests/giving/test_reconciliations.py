@@ -59,6 +59,7 @@ def test_webhooks_that_never_came_leave_no_difference(school, size, monkeypatch)
     assert settled == size
 
 
+@pytest.mark.chaos
 def test_without_taking_missed_events_the_difference_is_seen(school, monkeypatch):
     """The control run: dropped webhooks, and a reconciliation that takes nothing."""
     give(school, 4, webhook_drop_percent=100)

@@ -244,6 +244,7 @@ def test_five_copies_of_each_event_have_one_effect(app, size):
         assert set(session.execute(select(ProviderEvent.copies)).scalars()) == {5}
 
 
+@pytest.mark.chaos
 def test_without_the_once_only_row_copies_are_handled_again(app, monkeypatch):
     """The control run: a check before the insert, not the insert that decides, lets copies through."""
     check = text(

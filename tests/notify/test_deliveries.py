@@ -299,6 +299,22 @@ def test_after_three_days_a_delivery_is_given_up_and_staff_may_try_again(demo):
     assert _only().status == "delivered"
 
 
+@pytest.mark.parametrize(("paused", "status"), [(True, "queued"), (False, "failed")])
+def test_a_pause_is_not_counted_in_the_three_days(demo, paused, status):
+    with Partner() as partner:
+        subscription_id = _subscribe(partner, demo)
+        _settle(demo, facts.settled())
+        clock = Clock()
+        clock.at = NOW + timedelta(days=4)
+        if paused:
+            with Transaction() as session:
+                session.get_one(Subscription, subscription_id).resume(at=clock.at)
+        partner.answers = [503]
+        _push(clock)
+
+    assert (_only().status, _only().attempts) == (status, 1)
+
+
 def _only():
     with Transaction() as session:
         return session.execute(select(Delivery)).scalar_one()

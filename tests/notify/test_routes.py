@@ -435,6 +435,21 @@ def test_an_address_that_is_not_a_partners_is_refused(client, staff, url):
     assert refused.json["code"] in ("address_refused", "address_needs_tls")
 
 
+@pytest.mark.parametrize(("paused", "resumed"), [(True, True), (False, False)])
+def test_going_on_after_a_pause_is_remembered(settings, staff, paused, resumed):
+    app = create_app(told(settings.database_url, demo=True))
+    tokens.trust(app)
+    client = app.test_client()
+    made = _subscribe(client, staff, "http://127.0.0.1:9/a").json
+    for active in ([False] if paused else []) + [True]:
+        wish = {"active": active}
+        assert client.patch(f"{API}/subscriptions/{made['id']}", json=wish, headers=staff).status_code == 200
+
+    with Transaction() as session:
+        subscription = session.get_one(Subscription, UUID(made["id"]))
+        assert (subscription.resumed_at is not None, subscription.active) == (resumed, True)
+
+
 def test_a_subscription_is_changed_paused_and_ended(settings, staff):
     app = create_app(told(settings.database_url, demo=True))
     tokens.trust(app)

@@ -78,12 +78,20 @@ class Delivery(Base):
         self.status, self.delivered_at = "delivered", at
         self.answer_code, self.error, self.body = code, None, None
 
-    def missed(self, *, code: int | None, error: str, retry_after_s: float | None, at: datetime) -> None:
-        """Not taken: later again, with growing patience, for three days."""
+    def missed(
+        self,
+        *,
+        code: int | None,
+        error: str,
+        retry_after_s: float | None,
+        since: datetime | None,
+        at: datetime,
+    ) -> None:
+        """Not taken: later again, with growing patience, for three days, none of them before `since`."""
         self.answer_code, self.error = code, error
         wait = BACK_OFF_S[min(self.attempts, len(BACK_OFF_S)) - 1]
         due = at + timedelta(seconds=max(wait, min(retry_after_s or 0, 3600)))
-        if due - self.created_at < GIVE_UP:
+        if due - max(self.created_at, since or self.created_at) < GIVE_UP:
             self.status, self.next_attempt_at = "queued", due
         else:
             self.status, self.given_up_at = "failed", at

@@ -34,8 +34,14 @@ class Subscription(Once, Base):
     secret: Mapped[str] = mapped_column(Text)
     created_at: Mapped[Instant]
     deleted_at: Mapped[Instant | None]
+    resumed_at: Mapped[Instant | None]
+    """When it last went on after a pause: what waited meanwhile has its whole patience from then."""
     misses_in_a_row: Mapped[int] = mapped_column(server_default="0")
     rests_until: Mapped[Instant | None]
+
+    def resume(self, *, at: datetime) -> None:
+        """Go on after a pause."""
+        self.active, self.resumed_at = True, at
 
     def answered(self) -> None:
         """The partner is there."""
