@@ -33,7 +33,7 @@ CAMPAIGNS = text(
     """
     with folded as (
       select campaign_id, sum(credit_minor - debit_minor) as raised from ledger_entries
-      where account = 'gifts' group by campaign_id
+      where campaign_id is not null group by campaign_id
     ), given as (
       select campaign_id, sum(amount_minor) as raised, count(*) as donations,
              count(distinct party_of(donor_id)) as donors

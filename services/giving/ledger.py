@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from services.giving.models import LedgerEntry, LedgerTransaction
-from services.giving.models.ledger import FEES, GIFTS, PROVIDER
+from services.giving.models.ledger import FEES, PROVIDER, REFUNDS
 from shared.db import uuid7
 
 POST_TRANSACTION = insert(LedgerTransaction).inline()
@@ -33,9 +33,9 @@ def fee(amount_minor: int) -> tuple[Line, Line]:
 
 
 def reversal(amount_minor: int, *, fund_id: UUID, campaign_id: UUID) -> tuple[Line, Line]:
-    """A gift goes back: the fund and what the provider holds for us are less by it."""
+    """A gift goes back, or a part of it: the fund and what the provider holds for us are less by it."""
     return (
-        Line(GIFTS, debit_minor=amount_minor, fund_id=fund_id, campaign_id=campaign_id),
+        Line(REFUNDS, debit_minor=amount_minor, fund_id=fund_id, campaign_id=campaign_id),
         Line(PROVIDER, credit_minor=amount_minor),
     )
 

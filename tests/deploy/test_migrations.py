@@ -26,6 +26,8 @@ GIVEN = "require-lock-timeout,require-statement-timeout"
 """shared.migrate sets the first for all; with it, a statement that has its locks may take its time."""
 BEFORE_THE_FIRST_RELEASE = {"directory": "0007", "giving": "0003", "notify": "0009"}
 """These met no data of anybody: what they drop or lock was never in use."""
+HARMLESS = {("giving", "0007"): ["ban-drop-not-null"]}
+"""Ledger transactions of no donation: the code before reads them by their donation only."""
 
 Heard = dict[str, list[str]]
 
@@ -81,7 +83,15 @@ def wrong_with(statements: list[str]) -> list[str]:
     """Those that cannot be in a transaction are judged as what stands outside of one."""
     outside = [each for each in statements if "concurrently" in each.lower()]
     inside = [each for each in statements if each not in outside]
-    return judged(inside) + judged(outside, in_transaction=False)
+    found = judged(inside) + judged(outside, in_transaction=False)
+    return [each for each in found if not replaced(each, statements)]
+
+
+def replaced(found: str, statements: list[str]) -> bool:
+    """Whether a rule that is taken away is made anew, and so changed, by the same migration."""
+    rule, _, line = found.partition(": ")
+    name = line.rstrip(";").split()[-1]
+    return rule == "ban-drop-constraint" and any(f"add constraint {name} " in each for each in statements)
 
 
 @pytest.mark.parametrize("service", services())
@@ -93,7 +103,11 @@ def test_a_migration_neither_locks_what_is_in_use_nor_takes_it_away(postgres: Se
 
     heard = by_migration(said, numbers)
     exempt = BEFORE_THE_FIRST_RELEASE.get(service, numbers[0])
-    wrong = {number: wrong_with(each) for number, each in heard.items() if number > exempt}
+    found = {number: wrong_with(each) for number, each in heard.items() if number > exempt}
+    wrong = {
+        number: [each for each in rules if each.split(":")[0] not in HARMLESS.get((service, number), ())]
+        for number, rules in found.items()
+    }
     assert not any(wrong.values()), wrong
 
 
@@ -107,6 +121,7 @@ def test_a_migration_neither_locks_what_is_in_use_nor_takes_it_away(postgres: Se
         ("alter table people alter column city set not null", "adding-not-nullable-field"),
         ("create index ix_people_city on people (city)", "require-concurrent-index-creation"),
         ("drop table people", "ban-drop-table"),
+        ("alter table people drop constraint ck_people_young", "ban-drop-constraint"),
     ],
 )
 def test_control_what_locks_or_takes_away_is_reported(statement: str, rule: str) -> None:

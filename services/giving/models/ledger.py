@@ -19,15 +19,32 @@ class XID8(UserDefinedType[str]):
         return "XID8"
 
 
-PROVIDER, GIFTS, FEES = "provider", "gifts", "fees"
+BANK, PROVIDER, SUSPENSE, FEES = "bank", "provider", "suspense", "fees"
+GIFTS, REFUNDS, DISPUTES = "gifts", "refunds", "disputes"
+ACCOUNTS = (BANK, PROVIDER, SUSPENSE, GIFTS, REFUNDS, DISPUTES, FEES)
+BY_CAMPAIGN = (GIFTS, REFUNDS, DISPUTES)
+"""What a campaign raised is the sum of these: each of their entries names its fund and campaign."""
+
+GIFT, FEE, REFUND, REFUND_RETURNED = "gift", "fee", "refund", "refund_returned"
+DISPUTE, DISPUTE_WON = "dispute", "dispute_won"
+SURPLUS, SURPLUS_REFUND = "surplus", "surplus_refund"
+PAYOUT, PAYOUT_RETURNED, UNEXPLAINED, CORRECTION = "payout", "payout_returned", "unexplained", "correction"
+KINDS = (
+    GIFT, FEE, REFUND, REFUND_RETURNED, DISPUTE, DISPUTE_WON, SURPLUS, SURPLUS_REFUND,
+    PAYOUT, PAYOUT_RETURNED, UNEXPLAINED, CORRECTION,
+)  # fmt: skip
+
+
+def _one_of(column: str, names: tuple[str, ...]) -> str:
+    return f"{column} in ({', '.join(map(repr, names))})"
 
 
 class LedgerTransaction(Base):
-    """One fact in the books; what a gift, its fee or its refund did, each at most once."""
+    """One fact in the books, at most once: what a gift, its fee or its refund did, a payout to the bank."""
 
     __tablename__ = "ledger_transactions"
     __table_args__ = (
-        CheckConstraint("kind in ('gift', 'fee', 'refund')", name="kind"),
+        CheckConstraint(_one_of("kind", KINDS), name="kind"),
         UniqueConstraint("entity_id", "kind", "reference"),
         Index("ix_ledger_transactions_donation_id", "donation_id"),
         {"info": {"append_only": True}},
@@ -36,7 +53,8 @@ class LedgerTransaction(Base):
     id: Mapped[Id]
     kind: Mapped[str]
     entity_id: Mapped[UUID]
-    donation_id: Mapped[UUID] = mapped_column(ForeignKey("donations.id"))
+    donation_id: Mapped[UUID | None] = mapped_column(ForeignKey("donations.id"))
+    """The gift that it is about; a payout is about none."""
     reference: Mapped[str]
     """The provider's id of the payment, balance transaction or refund behind it."""
     at: Mapped[Instant]
@@ -49,21 +67,24 @@ class LedgerTransaction(Base):
 class LedgerEntry(Base):
     """One side of a transaction. Corrections are reversing entries; nobody updates or deletes one.
 
-    `provider` is what the payment provider holds for the entity, `gifts` what was given to a fund by
-    a campaign, `fees` what the provider kept. Campaign and fund have no foreign key: both come from
-    the locked donation, and two more checks a line would lock the campaign's row on the hottest path.
+    `bank` is what reached the entity's bank, `provider` what the payment provider holds for it, `fees` what
+    that kept, `gifts` what was given to a fund by a campaign, `refunds` and `disputes` what of that went
+    back, `suspense` what is held and not (yet) explained: a gift paid twice, say. Campaign and fund have no
+    foreign key: both come from the locked donation, and two more checks a line would lock the campaign's row
+    on the hottest path.
     """
 
     __tablename__ = "ledger_entries"
     __table_args__ = (
-        CheckConstraint("account in ('provider', 'gifts', 'fees')", name="account"),
+        CheckConstraint(_one_of("account", ACCOUNTS), name="account"),
         CheckConstraint(
             "debit_minor >= 0 and credit_minor >= 0 and (debit_minor = 0) <> (credit_minor = 0)",
             name="one_side",
         ),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         CheckConstraint(
-            "(account = 'gifts') = (fund_id is not null) and (fund_id is null) = (campaign_id is null)",
+            f"({_one_of('account', BY_CAMPAIGN)}) = (fund_id is not null)"
+            " and (fund_id is null) = (campaign_id is null)",
             name="purpose",
         ),
         Index(
