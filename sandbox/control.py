@@ -1,7 +1,6 @@
 """/sandbox/control: tell the sandbox to misbehave, and see what it did."""
 
 import json
-import time
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -11,10 +10,11 @@ from werkzeug.wrappers import Response
 
 from sandbox import looks, switches
 from sandbox.mailbox import letters, script
-from sandbox.provider import disputes, events, objects
+from sandbox.provider import clock, debits, disputes, events, objects
 from sandbox.provider.accounts import Merchant
 from sandbox.provider.errors import ApiError
 from sandbox.world import world
+from shared.money import format_money
 
 routes = Blueprint("control", __name__, url_prefix="/sandbox/control")
 
@@ -124,7 +124,7 @@ def dispute(account: str) -> tuple[dict[str, Any], int]:
         if id is None:
             paid = objects.find(db, account, wish.get("payment_intent"), "payment_intent")
             id = paid["latest_charge"]
-        made = disputes.start(db, merchant, objects.find(db, account, id, "charge"), at=time.time())
+        made = disputes.start(db, merchant, objects.find(db, account, id, "charge"), at=clock.now(db))
     world().courier.wake()
     return made, 201
 
@@ -137,9 +137,38 @@ def close_dispute(account: str, id: str) -> tuple[dict[str, Any], int]:
         raise ApiError(422, "An outcome is won or lost.")
     merchant = _merchant(account)
     with world().store.transaction() as db:
-        made = disputes.close(db, merchant, id, outcome=outcome, at=time.time())
+        made = disputes.close(db, merchant, id, outcome=outcome, at=clock.now(db))
     world().courier.wake()
     return made, 201
+
+
+@routes.post("/<account>/debits/<payment_intent>/decisions")
+def decide(account: str, payment_intent: str) -> Response | tuple[dict[str, Any], int]:
+    """{"fate": "taken" | "refused"} of a debit that waits, "returned" of one that was taken too: now."""
+    by_hand = not request.is_json
+    fate = request.form.get("fate") if by_hand else request.get_json().get("fate")
+    if fate not in {"taken", "refused", "returned"}:
+        raise ApiError(422, "A fate is taken, refused or returned.")
+    merchant = _merchant(account)
+    with world().store.transaction() as db:
+        paid = objects.find(db, account, payment_intent, "payment_intent")
+        made = debits.decide(db, merchant, paid["latest_charge"], fate=fate, at=clock.now(db))
+    world().courier.wake()
+    return redirect("/sandbox/control/?done", 303) if by_hand else (made, 201)
+
+
+@routes.post("/clock")
+def let_pass() -> dict[str, float]:
+    """{"days": 5}: as many days pass at the provider, with all that happens in them."""
+    days = request.get_json().get("days")
+    if not isinstance(days, int | float) or isinstance(days, bool) or not 0 < days <= 400:
+        raise ApiError(422, "Days are a number above 0, at most 400.")
+    with world().store.transaction() as db:
+        clock.let_pass(db, days * 86_400)
+        now = clock.now(db)
+    world().courier.sweep_once()
+    world().courier.wake()
+    return {"now": now}
 
 
 @routes.errorhandler(ApiError)
@@ -163,16 +192,22 @@ def _merchant(account: str) -> Merchant:
 def _page(*, wrong: str = "", done: bool = False, status: int = 200) -> Response:
     with world().store.transaction() as db:
         told, rules = asdict(switches.read(db)), [asdict(each) for each in script.read(db)]
+        waiting = debits.latest(db)
     return looks.page(
         "control.html",
         status=status,
         groups=GROUPS,
         told=told,
         rules=request.form.get("mail_rules") or json.dumps(rules, ensure_ascii=False),
+        debits=[each | {"amount": _money(each["charge"])} for each in waiting],
         deliveries=_deliveries(30),
         wrong=wrong,
         done=done,
     )
+
+
+def _money(charge: objects.Object) -> str:
+    return format_money(charge["amount"], charge["currency"].upper(), looks.language())
 
 
 def _deliveries(limit: int) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from sandbox import switches
-from sandbox.provider import answers, checkouts, events, objects, parameters, refunds
+from sandbox.provider import answers, checkouts, clock, events, objects, parameters, refunds
 from sandbox.provider.accounts import Merchant
 from sandbox.provider.errors import ApiError
 from sandbox.provider.objects import Object
@@ -24,8 +24,8 @@ Work = Callable[[sqlite3.Connection, Merchant, dict[str, Any]], Object]
 @routes.post("/checkout/sessions")
 def create_session() -> Response:
     def work(db: sqlite3.Connection, merchant: Merchant, wish: dict[str, Any]) -> Object:
-        made = checkouts.create(db, merchant, wish, public_url=world().settings.public_url, at=time.time())
-        return checkouts.shown(made)
+        public_url, at = world().settings.public_url, clock.now(db)
+        return checkouts.shown(checkouts.create(db, merchant, wish, public_url=public_url, at=at))
 
     return _post("checkout.SessionCreateParams", work)
 
@@ -33,7 +33,8 @@ def create_session() -> Response:
 @routes.post("/checkout/sessions/<id>/expire")
 def expire_session(id: str) -> Response:
     return _post(
-        "checkout.SessionExpireParams", lambda db, who, wish: checkouts.expire(db, who, id, at=time.time())
+        "checkout.SessionExpireParams",
+        lambda db, who, wish: checkouts.expire(db, who, id, at=clock.now(db)),
     )
 
 
@@ -41,7 +42,7 @@ def expire_session(id: str) -> Response:
 def create_refund() -> Response:
     return _post(
         "RefundCreateParams",
-        lambda db, who, wish: refunds.create(db, who, wish, at=time.time(), key=_key()),
+        lambda db, who, wish: refunds.create(db, who, wish, at=clock.now(db), key=_key()),
     )
 
 
@@ -67,6 +68,7 @@ ONES = {
     "disputes": ("dispute", "DisputeRetrieveParams"),
     "events": ("event", "EventRetrieveParams"),
     "balance_transactions": ("balance_transaction", "BalanceTransactionRetrieveParams"),
+    "mandates": ("mandate", "MandateRetrieveParams"),
 }
 
 
@@ -91,6 +93,7 @@ def one(nouns: str, id: str) -> Response:
 
 for _nouns in LISTS:
     routes.add_url_rule(f"/{_nouns}", view_func=listed, defaults={"nouns": _nouns}, methods=["GET"])
+for _nouns in ONES:
     routes.add_url_rule(f"/{_nouns}/<id>", view_func=one, defaults={"nouns": _nouns}, methods=["GET"])
 
 
@@ -101,7 +104,7 @@ def balance() -> Response:
             "SELECT json_extract(body, '$.currency') AS currency, sum(json_extract(body, '$.net')) AS amount,"
             " json_extract(body, '$.available_on') <= ? AS ready FROM objects"
             " WHERE account = ? AND kind = 'balance_transaction' GROUP BY 1, 3",
-            (time.time(), merchant.account),
+            (clock.now(db), merchant.account),
         ).fetchall()
         parts = [
             [{"amount": row["amount"], "currency": row["currency"]} for row in rows if row["ready"] == ready]

@@ -117,7 +117,7 @@ def _refuse_what_is_not_played(wish: dict[str, Any]) -> None:
         raise ApiError(400, f"The sandbox does not play {', '.join(unplayed)}.", param=unplayed[0])
     if unplayed := sorted(set(wish.get("payment_intent_data", {})) - {"metadata", "description"}):
         raise ApiError(400, f"The sandbox does not play payment_intent_data {unplayed}.", param=unplayed[0])
-    if unplayed := sorted(set(wish.get("allowed_payment_method_types", [])) - {"card"}):
+    if unplayed := sorted(set(wish.get("allowed_payment_method_types", [])) - {"card", "sepa_debit"}):
         raise ApiError(400, f"The sandbox does not take {', '.join(unplayed)}.", param=unplayed[0])
     email = wish.get("customer_email", "a@b.c")
     if "@" not in email or len(email) > 512 or any(each.isspace() for each in email):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from sandbox import switches
-from sandbox.provider import checkouts, events
+from sandbox.provider import checkouts, clock, debits, events
 from sandbox.provider.accounts import Merchant
 from sandbox.store import Store
 
@@ -133,14 +133,18 @@ class Courier:
                 raise
 
     def sweep_once(self) -> None:
-        """Close the pages whose time is over, and forget what was delivered long ago."""
+        """Close the pages whose time is over, let banks decide, and forget what was delivered long ago."""
         with self._store.transaction() as db:
             db.execute("DELETE FROM deliveries WHERE ended_at < ?", (time.time() - KEPT_S,))
             db.execute("DELETE FROM answers WHERE at < ?", (time.time() - KEPT_S,))
         with self._store.transaction() as db:
-            for account, id in checkouts.overdue(db, at=time.time()):
+            at = clock.now(db)
+            for account, id in checkouts.overdue(db, at=at):
                 if merchant := self._merchants.get(account):
-                    checkouts.expire(db, merchant, id, at=time.time())
+                    checkouts.expire(db, merchant, id, at=at)
+            while decided := debits.due(db, at=at):
+                for account, id in decided:
+                    debits.decide(db, self._merchants[account], id)
 
 
 def signature(body: str, secrets: tuple[str, ...], *, at: int) -> str:

@@ -3,6 +3,7 @@
 import json
 import random
 import sqlite3
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -40,11 +41,11 @@ def tell(
     }
     objects.keep(db, merchant.account, event)
     if merchant.wants(type):
-        queue(db, merchant, event["id"], type, at=at)
+        queue(db, merchant, event["id"], type)
     return event
 
 
-def queue(db: sqlite3.Connection, merchant: Merchant, event: str, type: str, *, at: float) -> None:
+def queue(db: sqlite3.Connection, merchant: Merchant, event: str, type: str) -> None:
     """Put the event on its way, as the switches have it: perhaps late, more than once, or never."""
     told = switches.read(db)
     if told.webhook_drop_percent and dice.uniform(0, 100) < told.webhook_drop_percent:
@@ -53,6 +54,7 @@ def queue(db: sqlite3.Connection, merchant: Merchant, event: str, type: str, *, 
     copies = 1
     if told.webhook_duplicate_percent and dice.uniform(0, 100) < told.webhook_duplicate_percent:
         copies += told.webhook_duplicate_copies
+    at = time.time()
     late = [at + told.webhook_delay_s + dice.uniform(0, told.webhook_spread_s) for _ in range(copies)]
     _deliveries(db, merchant, event, type, late)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from sandbox.provider import checkouts, objects, payments, refunds
+from sandbox.provider import cards, checkouts, objects, refunds
 from sandbox.provider.accounts import Merchant
 from sandbox.provider.objects import Object
 from sandbox.world import world
@@ -42,8 +42,8 @@ def _payment(db: sqlite3.Connection, merchant: Merchant, item: dict[str, Any]) -
     at, wish = item["at"], item["wish"]
     before = _newest(db)
     session = checkouts.create(db, merchant, wish, public_url=world().settings.public_url, at=at)
-    charge = payments.attempt(db, merchant, session, payments.CARDS[item["card"]], at=at)
-    charge = objects.find(db, merchant.account, charge["id"], "charge")
+    intent = cards.attempt(db, merchant, session, item["card"], at=at)
+    charge = objects.find(db, merchant.account, intent["latest_charge"], "charge")
     moved = charge["balance_transaction"]
     return {
         "charge": charge,

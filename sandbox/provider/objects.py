@@ -43,7 +43,11 @@ def find(db: sqlite3.Connection, account: str, id: str, kind: str) -> Object:
 
 def any_of(db: sqlite3.Connection, account: str, id: str) -> Object | None:
     row = db.execute("SELECT body FROM objects WHERE id = ? AND account = ?", (id, account)).fetchone()
-    return json.loads(row["body"]) if row else None
+    if row is None:
+        return None
+    found: Object = json.loads(row["body"])
+    found.pop("sandbox", None)
+    return found
 
 
 def page(db: sqlite3.Connection, account: str, kind: str, wish: dict[str, Any], *, url: str) -> Object:

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Blueprint, redirect, request
@@ -10,15 +10,13 @@ from werkzeug.exceptions import InternalServerError
 from werkzeug.wrappers import Response
 
 from sandbox import looks
-from sandbox.provider import objects, payments
+from sandbox.provider import cards, clock, debits, objects
 from sandbox.provider.accounts import Merchant
 from sandbox.provider.objects import Object
 from sandbox.world import world
 from shared.money import format_money
 
 routes = Blueprint("page", __name__, url_prefix="/sandbox/pay")
-
-OFFERED = ("visa", "mastercard", "insufficient", "declined")
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,16 @@ class Visit:
         return told if told in {"fr", "en"} else looks.language()
 
     @property
+    def takes_debits(self) -> bool:
+        """Whether a bank account may be chosen."""
+        return "sepa_debit" in self.session["payment_method_types"] and self.session["currency"] == "eur"
+
+    @property
+    def asked(self) -> str | None:
+        """The card whose bank wants to see who pays."""
+        return self.session["sandbox"].get("asked")
+
+    @property
     def success_url(self) -> str:
         return str(self.session["success_url"].replace("{CHECKOUT_SESSION_ID}", self.session["id"]))
 
@@ -48,12 +56,35 @@ def show(id: str) -> Response:
 
 @routes.post("/<id>/payments")
 def pay(id: str) -> Response:
-    """Pay with the chosen card; a page already paid leads on, so that pressing twice pays once."""
-    card = payments.CARDS.get("declined" if "decline" in request.form else request.form.get("card", "visa"))
+    """Pay by the chosen means; a page already paid leads on, so that pressing twice pays once."""
+    chosen = "declined" if "decline" in request.form else request.form.get("card", "visa")
+
+    def work(db: sqlite3.Connection, visit: Visit) -> None:
+        if chosen in cards.CARDS:
+            cards.attempt(db, visit.merchant, visit.session, chosen, at=clock.now(db))
+        elif chosen in debits.ACCOUNTS and visit.takes_debits:
+            debits.promise(db, visit.merchant, visit.session, chosen, at=clock.now(db))
+
+    return _done(id, work)
+
+
+@routes.post("/<id>/authentications")
+def authenticate(id: str) -> Response:
+    """The bank's own page: confirm that it is you, or not."""
+    seen = "confirm" in request.form
+
+    def work(db: sqlite3.Connection, visit: Visit) -> None:
+        if visit.asked is not None:
+            cards.authenticate(db, visit.merchant, visit.session, seen=seen, at=clock.now(db))
+
+    return _done(id, work)
+
+
+def _done(id: str, work: Callable[[sqlite3.Connection, Visit], None]) -> Response:
     with world().store.transaction() as db:
         visit = _visit(db, id)
-        if visit is not None and card is not None and visit.session["status"] == "open":
-            payments.attempt(db, visit.merchant, visit.session, card, at=time.time())
+        if visit is not None and visit.session["status"] == "open":
+            work(db, visit)
             visit = _visit(db, id)
     world().courier.wake()
     if visit is not None and visit.session["status"] == "complete":
@@ -91,7 +122,7 @@ def _refusal(db: sqlite3.Connection, merchant: Merchant, payment_intent: str | N
     if payment_intent is None:
         return None
     error = objects.find(db, merchant.account, payment_intent, "payment_intent")["last_payment_error"]
-    return error["decline_code"] if error else None
+    return error.get("decline_code") or error["code"] if error else None
 
 
 def _page(visit: Visit | None) -> Response:
@@ -107,5 +138,6 @@ def _page(visit: Visit | None) -> Response:
         session=session,
         name=session["sandbox"]["name"],
         amount=amount,
-        cards=[(name, payments.CARDS[name]) for name in OFFERED],
+        cards=cards.CARDS.items(),
+        debits=debits.ACCOUNTS.items() if visit.takes_debits else (),
     )

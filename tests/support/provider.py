@@ -75,6 +75,19 @@ class Provider:
         where = f"{self.url}/sandbox/control/{account or self.account.account}/disputes"
         return self._said(httpx.post(where, json={"payment_intent": payment_intent}))
 
+    def authenticate(self, page: str, *, seen: bool = True) -> httpx.Response:
+        """Answer the bank that wants to see who pays (3-D Secure)."""
+        return httpx.post(f"{self._page(page)}/authentications", data={"confirm" if seen else "fail": "1"})
+
+    def decide(self, payment_intent: str, fate: str, account: str = "") -> dict[str, Any]:
+        """The bank decides on a debit now: taken, refused, or returned after it was taken."""
+        where = f"{self.url}/sandbox/control/{account or self.account.account}/debits/{payment_intent}"
+        return self._said(httpx.post(f"{where}/decisions", json={"fate": fate}))
+
+    def let_pass(self, *, days: float) -> None:
+        """Days pass at the provider, with all that happens in them."""
+        self._said(httpx.post(f"{self.url}/sandbox/control/clock", json={"days": days}, timeout=60))
+
     def close_dispute(self, id: str, outcome: str, account: str = "") -> dict[str, Any]:
         """The bank decides: won or lost."""
         where = f"{self.url}/sandbox/control/{account or self.account.account}/disputes/{id}/closures"
