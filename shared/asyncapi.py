@@ -56,7 +56,8 @@ A_TIME = "2026-11-23T07:09:10.253994+00:00"
 SEALED = "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..cO5C0bZgQ7oGZ3xN.5f0Vq1w.rC0sI1xB5y0m1nJt3q9V4A"
 SAMPLES = {
     "amount_minor": 5000, "goal_minor": 2_500_000, "raised_minor": 2_501_000, "refund_minor": 5000,
-    "refunded_minor": 5000, "campaign_slug": "bibliotheque", "slug": "bibliotheque", "event_slug": "gala",
+    "refunded_minor": 5000, "creditor_id": "FR72ZZZ123456", "last4": "2606",
+    "campaign_slug": "bibliotheque", "slug": "bibliotheque", "event_slug": "gala",
     "email": "marie@example.org", "given_name": "Marie", "family_name": "Curie", "city": "Lyon",
     "entity_name": "Fondation Valmont", "method": "card", "time_zone": "Europe/Paris", "place": "Lyon",
     "visibility": "public", "programme": "Physique", "class_year": 1998, "purpose": "news", "channel": "mail",
@@ -264,6 +265,7 @@ def _sample(name: str, field: Any) -> Any:
     kinds: dict[type, Any] = {
         fields.UUID: ANOTHER_ID if name in ("person_id", "party_id") else AN_ID,
         fields.AwareDateTime: A_TIME,
+        fields.Date: A_TIME[:10],
         fields.Boolean: True,
         fields.Integer: 1,
         fields.String: "…",

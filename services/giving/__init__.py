@@ -3,8 +3,8 @@
 Owns: legal entities, funds, campaigns and their exact totals, donations, checkouts, settlements, refunds,
 the ledger, reconciliations with the payment provider and what they find; a replica of people as `Donor`.
 
-Says (amicale.giving): campaign.launched, campaign.goal_reached, donation.settled, donation.failed,
-donation.refunded, donor.attached.
+Says (amicale.giving): campaign.launched, campaign.goal_reached, debit.announced, donation.settled,
+donation.failed, donation.refunded, donor.attached.
 
 Hears: person.card (amicale.people).
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from services.giving import chases, gifts
 from services.giving.models import Campaign, Checkout, Donation, Transaction
+from services.giving.models.donations import DonationNotPayable, DonationProcessing
 from services.giving.settings import current
 from shared import links
 from shared.clock import today
@@ -29,11 +30,14 @@ GONE = "resource_missing"
 def open_for(session: Session, donation: Donation, *, at: datetime) -> Checkout:
     """The donation's open checkout; a new one when there is none, or when its page's time is over.
 
-    CampaignNotLive instead of a new one when the campaign takes gifts no more.
+    CampaignNotLive instead of a new one when the campaign takes gifts no more; DonationProcessing while a
+    debit is on its way.
     """
     donation.check_payable()
     waiting = select(Checkout).where(Checkout.donation_id == donation.id, Checkout.closed_at.is_(None))
     checkout = session.execute(waiting.with_for_update()).scalar_one_or_none()
+    if checkout is not None and checkout.processing_at is not None:
+        raise DonationProcessing
     if checkout is not None and not (checkout.expires_at and checkout.expires_at <= at):
         return checkout
     campaign = session.execute(
@@ -44,11 +48,22 @@ def open_for(session: Session, donation: Donation, *, at: datetime) -> Checkout:
         _close(checkout, "expired", at=at)
         session.flush()
     made = Checkout(
-        donation_id=donation.id, account=current().account_of(campaign.entity.slug).account, created_at=at
+        donation_id=donation.id,
+        account=current().account_of(campaign.entity.slug).account,
+        takes_debits=campaign.entity.creditor_id is not None and donation.currency == "EUR",
+        created_at=at,
     )
     session.add(made)
     session.flush()
     return made
+
+
+def payable(session: Session, donation: Donation, *, at: datetime) -> Checkout | None:
+    """The checkout on which a gift can be paid; None when it was paid, or its debit is on its way."""
+    try:
+        return open_for(session, donation, at=at)
+    except (DonationNotPayable, DonationProcessing):
+        return None
 
 
 def page_of(checkout: Checkout, wish: dict[str, Any]) -> Page | None:
@@ -59,7 +74,12 @@ def page_of(checkout: Checkout, wish: dict[str, Any]) -> Page | None:
     if checkout.url is not None:
         return None
     try:
-        return gateway.open_checkout(current().account(checkout.account), checkout_id=checkout.id, **wish)
+        return gateway.open_checkout(
+            current().account(checkout.account),
+            checkout_id=checkout.id,
+            debits=checkout.takes_debits,
+            **wish,
+        )
     except gateway.ProviderUnavailable:
         with Transaction() as session:
             lock(session, Donation, checkout.donation_id).release()
@@ -100,17 +120,6 @@ def decline(session: Session, checkout_id: UUID, *, code: str, at: datetime) -> 
     if checkout.closed_at is not None or (checkout.declined_at or at) > at:
         return "ignored"
     checkout.declined_at, checkout.decline_code = at, code
-    return "applied"
-
-
-def wait(session: Session, checkout_id: UUID, *, at: datetime) -> str:
-    """The donor has paid by a means that settles later."""
-    checkout = session.get(Checkout, checkout_id, with_for_update=True)
-    if checkout is None:
-        return "parked"
-    if checkout.closed_at is not None or checkout.processing_at is not None:
-        return "ignored"
-    checkout.processing_at = at
     return "applied"
 
 

@@ -6,7 +6,12 @@ Days are counted from today, so that the demo is alive whenever it is started.
 from typing import Any
 
 ENTITIES: list[dict[str, Any]] = [
-    {"slug": "fondation", "name": "Fondation de l’université de Valmont", "can_issue_receipts": True},
+    {
+        "slug": "fondation",
+        "name": "Fondation de l’université de Valmont",
+        "can_issue_receipts": True,
+        "creditor_id": "FR72ZZZ123456",
+    },
     {"slug": "association", "name": "Amicale des anciens de Valmont", "can_issue_receipts": False},
 ]
 

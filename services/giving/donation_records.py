@@ -7,7 +7,8 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
-from services.giving import donors, ledger
+from services.giving import debits, donors, ledger
+from services.giving.debits import DebitShown
 from services.giving.donation_searches import SORTS, STANDINGS, DonationFilter, search, standing, whole
 from services.giving.models import Checkout, Donation, Donor, Refund, Settlement, Transaction
 from services.giving.models.donations import STATUSES
@@ -111,6 +112,7 @@ class DonationShown(DonationListed):
     net_minor = Minor(allow_none=True)
     payment_id = fields.String(allow_none=True)
     method = fields.Nested(MethodShown, allow_none=True)
+    debit = fields.Nested(DebitShown, allow_none=True)
     refunds = fields.List(fields.Nested(RefundShown), required=True)
     ledger = fields.List(fields.Nested(EntryShown), required=True)
     checkouts = fields.List(fields.Nested(CheckoutShown), required=True)
@@ -190,6 +192,7 @@ def detailed(session: Session, found: Row[Any]) -> dict[str, Any]:
             else donation.amount_minor - fee - _returned(session, donation.id),
             "payment_id": settlement.payment_id if settlement else None,
             "method": _method(settlement),
+            "debit": debits.latest(session, donation.id),
             "refunds": _by_age(session, Refund, Refund.requested_at, donation.id),
             "ledger": ledger.of_donation(session, donation.id),
             "checkouts": _by_age(session, Checkout, Checkout.created_at, donation.id),

@@ -12,6 +12,7 @@ from services.giving import checkouts, donors
 from services.giving.models import (
     Campaign,
     Checkout,
+    Debit,
     Donation,
     Transaction,
     database,
@@ -93,7 +94,7 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
 
         donation = once(session, Donation, header["key"], values=values, **same_wish(wish))
         telemetry.concerns(donation.id)
-        checkout = None if donation.settled_at else checkouts.open_for(session, donation, at=now())
+        checkout = checkouts.payable(session, donation, at=now())
         asked = checkouts.wish(session, donation) if checkout else {}
     page = checkouts.page_of(checkout, asked) if checkout else None
     with Transaction() as session:
@@ -163,6 +164,7 @@ def forget_abandoned(session: Session, *, at: datetime, most: int = 200) -> int:
         Donation.settled_at.is_(None), Donation.failed_at < before, Donation.created_at < before
     )
     gone = list(session.execute(old.limit(most).with_for_update(skip_locked=True)).scalars())
+    session.execute(delete(Debit).where(Debit.donation_id.in_(gone)))
     session.execute(delete(Checkout).where(Checkout.donation_id.in_(gone)))
     session.execute(delete(Donation).where(Donation.id.in_(gone)))
     donors.forget_unused_guests(session, before=before)

@@ -8,12 +8,12 @@ from marshmallow import Schema, fields
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from services.giving import checkouts
+from services.giving import checkouts, debits
 from services.giving.donation_records import GiftNamed
 from services.giving.gifts import PURPOSE
 from services.giving.models import Campaign, Checkout, Donation, Transaction
 from services.giving.models.campaigns import CampaignNotLive
-from services.giving.models.donations import DonationNotPayable
+from services.giving.models.donations import DonationNotPayable, DonationProcessing
 from services.giving.settings import EntityWithoutAccount, current
 from shared import links, telemetry
 from shared.clock import now, today
@@ -41,6 +41,7 @@ class GiftShown(GiftNamed):
     created_at = fields.AwareDateTime(required=True)
     declined_at = fields.AwareDateTime(allow_none=True)
     processing_at = fields.AwareDateTime(allow_none=True)
+    debit = fields.Nested(debits.DebitShown, allow_none=True)
     wall = fields.Nested(WallChoice, required=True)
     can_retry = fields.Boolean(required=True)
 
@@ -77,6 +78,7 @@ def choose(wish: dict[str, bool], token: str) -> Any:
         LinkNotFound,
         CampaignNotLive,
         DonationNotPayable,
+        DonationProcessing,
         EntityWithoutAccount,
         ProviderRefused,
         ProviderUnavailable,
@@ -111,7 +113,8 @@ def find(session: Session, token: str) -> Donation:
 
 def shown(session: Session, donation: Donation, *, at: datetime) -> dict[str, Any]:
     """What the donor may know of their gift."""
-    campaign = donation.campaign
+    campaign, heard = donation.campaign, _heard(session, donation.id)
+    processing = heard["processing_at"] is not None
     return {
         "id": donation.id,
         "status": donation.status,
@@ -122,9 +125,10 @@ def shown(session: Session, donation: Donation, *, at: datetime) -> dict[str, An
         "receipt_expected": campaign.entity.can_issue_receipts and donation.refunded_at is None,
         "settled_at": donation.settled_at,
         "created_at": donation.created_at,
-        **_heard(session, donation.id),
+        **heard,
+        "debit": debits.latest(session, donation.id) if processing else None,
         "wall": {"shows_name": donation.wall_shows_name, "shows_amount": donation.wall_shows_amount},
-        "can_retry": donation.settled_at is None and campaign.status(today(at)) == "live",
+        "can_retry": not processing and donation.settled_at is None and campaign.status(today(at)) == "live",
     }
 
 

@@ -54,6 +54,7 @@ def _gift(*more: Any) -> Select[Any]:
         campaigns.entity_id,
         _entities.name.label("entity_name"),
         _entities.can_issue_receipts,
+        _entities.creditor_id,
         *more,
     ).select_from(
         Donation.__table__.join(Donor.__table__, donors.id == donations.donor_id)

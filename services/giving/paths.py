@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.giving.models import (
     Checkout,
+    Debit,
     Donation,
     Finding,
     LedgerEntry,
@@ -19,6 +20,7 @@ from services.giving.models import (
     Refund,
     Settlement,
 )
+from shared.i18n import format_day
 from shared.paths import Step
 from shared.system import May
 
@@ -51,6 +53,7 @@ def _all(session: Session, donation: Donation) -> list[Step]:
     return [
         _begun(donation),
         *_checkouts(session, donation),
+        *_debits(session, donation),
         *_events(session, donation, settlement),
         *_settled(session, donation, settlement),
         *_refunds(session, donation),
@@ -79,9 +82,22 @@ def _checkouts(session: Session, donation: Donation) -> Iterator[Step]:
             declined_at = max(each.declined_at, each.created_at)  # the provider tells whole seconds
             yield _step(declined_at, "payment_declined", titles, why, state="warn",
                         decline_code=each.decline_code, **facts)  # fmt: skip
+        if each.processing_at:
+            titles = ("Mandat signé, prélèvement en cours", "Mandate signed, debit on its way")
+            yield _step(each.processing_at, "debit_promised", titles, None, **facts)
         if each.outcome in {"expired", "failed"} and each.closed_at:
             titles = ("Page de paiement fermée sans paiement", "Payment page closed without a payment")
             yield _step(each.closed_at, "checkout_closed", titles, None, state="warn", **facts)
+
+
+def _debits(session: Session, donation: Donation) -> Iterator[Step]:
+    told = select(Debit).where(Debit.donation_id == donation.id, Debit.announced_at.is_not(None))
+    for each in session.execute(told.order_by(Debit.announced_at)).scalars():
+        assert each.announced_at is not None and each.debit_on is not None
+        titles = ("Prélèvement annoncé au donateur", "Debit announced to the donor")
+        day = tuple(format_day(each.debit_on, locale) for locale in ("fr", "en"))
+        detail = (f"à partir du {day[0]}", f"from {day[1]} on")
+        yield _step(each.announced_at, "debit_announced", titles, detail, mandate=each.mandate_reference)
 
 
 def _settled(session: Session, donation: Donation, settlement: Settlement | None) -> Iterator[Step]:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import HasCTE
 
-from services.giving import checkouts, findings, gifts, refund_outcomes, settlements
+from services.giving import checkouts, debits, findings, gifts, refund_outcomes, settlements
 from services.giving.models import ProviderEvent, Refund, Settlement
 from services.giving.told_events import EventUnreadable, Told
 from shared.db import is_ill
@@ -139,7 +139,7 @@ def _completed(session: Session, told: Told) -> str:
     if checkout_id is None:
         return "parked"
     if told.text("payment_status") != "paid":
-        return checkouts.wait(session, checkout_id, at=told.at)
+        return debits.promise(session, checkout_id, payment_id=told.text("payment_intent"), at=told.at)
     return settlements.settle(session, _paid(told, checkout_id), at=told.at, gift=told.gift)
 
 

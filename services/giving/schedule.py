@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from services.giving import checkouts, donations, provider_events, reconciliations, refunds
+from services.giving import checkouts, debits, donations, provider_events, reconciliations, refunds
 from services.giving.models import Transaction
 from services.giving.settings import current
 from shared.jobs import every
@@ -21,6 +21,12 @@ def retry_parked_events(at: datetime) -> int:
 def fetch_details(at: datetime) -> int:
     """Means and fee of gifts just settled."""
     return reconciliations.fetch_details(list(current().accounts), at=at)
+
+
+@every(2)
+def announce_debits(at: datetime) -> int:
+    """Donors who signed a mandate, not told yet when the debit comes."""
+    return debits.announce_each(list(current().accounts), at=at)
 
 
 @every(MINUTE)

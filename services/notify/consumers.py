@@ -6,6 +6,7 @@ from shared.clock import now
 from shared.inbox import hears
 from shared.messages import (
     AccountOpened,
+    DebitAnnounced,
     DonationFailed,
     DonationRefunded,
     DonationSettled,
@@ -37,6 +38,11 @@ def account_opened(session, message):
 @hears(DonationSettled)
 def donation_settled(session, message):
     gifts.settled(session, message, settings=current(), at=now())
+
+
+@hears(DebitAnnounced)
+def debit_announced(session, message):
+    gifts.announced(session, message, settings=current(), at=now())
 
 
 @hears(DonationFailed)

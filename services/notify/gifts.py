@@ -11,7 +11,7 @@ from services.notify import addresses, changes, emails, guests, parties, timelin
 from services.notify.settings import NotifySettings
 from shared.clock import today
 from shared.i18n import format_day, words
-from shared.messages import DonationFailed, DonationRefunded, DonationSettled, DonorAttached
+from shared.messages import DebitAnnounced, DonationFailed, DonationRefunded, DonationSettled, DonorAttached
 from shared.money import format_money
 
 REASONS = {
@@ -23,7 +23,7 @@ REASONS = {
 FAILURES_TOLD = frozenset({"declined", "error"})
 """An abandoned or cancelled page is the donor's own choice: nobody writes to them about it."""
 
-AnyGift = DonationSettled | DonationFailed | DonationRefunded
+AnyGift = DonationSettled | DebitAnnounced | DonationFailed | DonationRefunded
 
 
 def settled(session: Session, message: DonationSettled, *, settings: NotifySettings, at: datetime) -> None:
@@ -51,6 +51,40 @@ def settled(session: Session, message: DonationSettled, *, settings: NotifySetti
         at=message.settled_at,
         minor=message.amount_minor,
         words={"fr": "A donné {sum} pour «\u00a0{campaign}\u00a0»", "en": "Gave {sum} to “{campaign}”"},
+    )
+
+
+def announced(session: Session, message: DebitAnnounced, *, settings: NotifySettings, at: datetime) -> None:
+    """A donor signed for a debit: tell them when it comes, as the scheme asks; nothing is given yet."""
+    party_id = _meet(session, message, at=message.announced_at)
+    link = message.contact and message.contact.get("link")
+    secrets = {"gift_url": link} if link else None
+    _write(
+        session,
+        message,
+        "gift_debit",
+        party_id=party_id,
+        occurred_at=message.announced_at,
+        at=at,
+        settings=settings,
+        secrets=secrets,
+        facts={
+            "mandate": message.mandate_reference,
+            "creditor_id": message.creditor_id,
+            "last4": message.last4 or "",
+            **({} if secrets else {"gift_url": ""}),
+        },
+    )
+    _narrate(
+        session,
+        message,
+        "gift_debit",
+        at=message.announced_at,
+        minor=message.amount_minor,
+        words={
+            "fr": "A signé un mandat pour un don de {sum} («\u00a0{campaign}\u00a0»)",
+            "en": "Signed a mandate for a gift of {sum} (“{campaign}”)",
+        },
     )
 
 
@@ -203,6 +237,8 @@ def _facts(message: AnyGift, locale: str, occurred_at: datetime) -> dict[str, An
         "day": format_day(today(occurred_at), locale),
         "reference": str(message.donation_id),
     }
+    if isinstance(message, DebitAnnounced):
+        facts["debit_day"] = format_day(message.debit_on, locale)
     if isinstance(message, DonationRefunded):
         facts["refund"] = format_money(message.refund_minor, message.currency, locale)
         facts["reason"] = REASONS.get(str(message.reason), REASONS["error"])[locale]

@@ -13,6 +13,7 @@ from shared.system import May
 
 KINDS = {
     "gift_received": {"fr": "remerciement pour un don", "en": "thanks for a gift"},
+    "gift_debit": {"fr": "prélèvement annoncé", "en": "debit announced"},
     "gift_failed": {"fr": "don qui n’a pas abouti", "en": "gift that did not go through"},
     "gift_refunded": {"fr": "don remboursé", "en": "refunded gift"},
     "registration_confirmed": {"fr": "inscription confirmée", "en": "registration confirmed"},

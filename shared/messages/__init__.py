@@ -18,6 +18,7 @@ from shared.messages.events import (
 from shared.messages.giving import (
     CampaignGoalReached,
     CampaignLaunched,
+    DebitAnnounced,
     DonationFailed,
     DonationRefunded,
     DonationSettled,
@@ -34,6 +35,7 @@ __all__ = [
     "CampaignLaunched",
     "Contact",
     "CrmConflictFound",
+    "DebitAnnounced",
     "DonationFailed",
     "DonationRefunded",
     "DonationSettled",

@@ -76,6 +76,25 @@ class DonationSettled(Gift, Message):
     contact = fields.Nested(DonorContact)
 
 
+class DebitAnnounced(Gift, Message):
+    """A donor signed for a SEPA debit: nothing is given yet, and they are to be told when it comes."""
+
+    type = "debit.announced"
+    topic = "amicale.giving"
+    key = "donation_id"
+
+    announced_at = fields.AwareDateTime(required=True)
+    debit_on = fields.Date(
+        required=True, metadata={"description": "the first day on which the bank may be debited"}
+    )
+    mandate_reference = fields.String(required=True)
+    creditor_id = fields.String(required=True, metadata={"description": "SEPA creditor identifier"})
+    last4 = fields.String(
+        allow_none=True, load_default=None, metadata={"description": "last digits of the account"}
+    )
+    contact = fields.Nested(DonorContact)
+
+
 class DonationFailed(Gift, Message):
     """A gift will not come: the payment was refused for good, or its page expired."""
 

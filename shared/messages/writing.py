@@ -5,7 +5,7 @@ of the processor time of a gift's settlement.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -69,6 +69,12 @@ def _moment(_: fields.AwareDateTime, value: Any) -> str:
     return str(value.astimezone(UTC).isoformat())
 
 
+def _day(_: fields.Date, value: Any) -> str:
+    if isinstance(value, datetime):
+        raise ValidationError("Not a day.")
+    return str(_of(date, value).isoformat())
+
+
 def _block(field: fields.Nested, value: Any) -> dict[str, Any]:
     return written(field.schema, _of(Mapping, value))
 
@@ -89,6 +95,7 @@ WRITERS: dict[type, Writer] = {
     fields.Boolean: _yes_or_no,
     fields.Integer: _whole,
     fields.AwareDateTime: _moment,
+    fields.Date: _day,
     fields.Nested: _block,
     fields.List: _list,
 }

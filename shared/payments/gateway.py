@@ -19,7 +19,7 @@ import structlog
 from shared.errors import Refused, Unavailable
 from shared.payments import reading
 from shared.payments.accounts import Account
-from shared.payments.records import Checkout, Movement, Page, Payment, Refund
+from shared.payments.records import Checkout, Mandate, Movement, Page, Payment, Refund
 
 if TYPE_CHECKING:
     from stripe import StripeClient, StripeError
@@ -61,10 +61,11 @@ def open_checkout(
     locale: str,
     success_url: str,
     cancel_url: str,
+    debits: bool = False,
 ) -> Page:
     """Open a payment page; the same `checkout_id` and wish give the same page, however often it is asked.
 
-    An empty `email` leaves it to the donor to type one there.
+    An empty `email` leaves it to the donor to type one there. `debits` offers a SEPA debit beside cards.
     """
     marks = {
         "checkout_id": str(checkout_id), "donation_id": str(donation_id), "campaign_id": str(campaign_id)
@@ -86,7 +87,7 @@ def open_checkout(
         ],
         "metadata": marks,
         "payment_intent_data": {"metadata": marks, "description": description},
-        "allowed_payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card", "sepa_debit"] if debits else ["card"],
         "success_url": success_url,
         "cancel_url": cancel_url,
     }
@@ -122,6 +123,12 @@ def fetch_payment(account: Account, payment_intent: str) -> Payment:
                 payment_intent, {"expand": ["latest_charge.balance_transaction"]}
             )
         )
+
+
+def fetch_mandate(account: Account, mandate: str) -> Mandate:
+    """What was signed for a debit."""
+    with _asking("fetch mandate"):
+        return reading.mandate(_client(account).v1.mandates.retrieve(mandate))
 
 
 def refund(

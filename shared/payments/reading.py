@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.payments.records import Charge, Checkout, Method, Movement, Page, Payment, Refund
+from shared.payments.records import Charge, Checkout, Mandate, Method, Movement, Page, Payment, Refund
 
 if TYPE_CHECKING:
     import stripe
@@ -67,7 +67,18 @@ def method(details: Any) -> Method | None:
         return None
     found = details if isinstance(details, dict) else details.to_dict()
     of_kind = found.get(found["type"]) or {}
-    return Method(kind=found["type"], brand=of_kind.get("brand"), last4=of_kind.get("last4"))
+    return Method(
+        kind=found["type"],
+        brand=of_kind.get("brand"),
+        last4=of_kind.get("last4"),
+        country=of_kind.get("country"),
+        mandate=_id(of_kind.get("mandate")),
+    )
+
+
+def mandate(signed: "stripe.Mandate") -> Mandate:
+    details = signed.payment_method_details.to_dict()
+    return Mandate(id=signed.id, reference=details["sepa_debit"]["reference"])
 
 
 def payment(intent: "stripe.PaymentIntent") -> Payment:

@@ -55,11 +55,24 @@ class Movement:
 
 @dataclass(frozen=True)
 class Method:
-    """How it was paid; `brand` and `last4` are known for cards and, without brand, for debits."""
+    """How it was paid; `brand` and `last4` are known for cards and, without brand, for debits.
+
+    A debit has the provider's id of the `mandate` that was signed, and the `country` of the bank.
+    """
 
     kind: str
     brand: str | None
     last4: str | None
+    country: str | None = None
+    mandate: str | None = None
+
+
+@dataclass(frozen=True)
+class Mandate:
+    """What a donor signed: `reference` stands on their bank statement."""
+
+    id: str
+    reference: str
 
 
 @dataclass(frozen=True)

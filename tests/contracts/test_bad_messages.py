@@ -53,6 +53,7 @@ GOOD: dict[str, Callable[[], Message]] = {
     "account.opened": lambda: AccountOpened(person_id=uuid7(), account_id=uuid7(), opened_at=AT),
     "sign_in.link_issued": link_issued,
     "donation.settled": lambda: facts.settled(at=AT),
+    "debit.announced": lambda: facts.announced(at=AT),
     "donation.failed": lambda: facts.failed(at=AT),
     "donation.refunded": lambda: facts.refunded(facts.settled(at=AT), at=AT),
     "donor.attached": lambda: DonorAttached(party_id=uuid7(), person_id=uuid7(), attached_at=AT),

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.giving import checkouts
+from services.giving import checkouts, debits
 from services.giving.models import Transaction
 from tests.giving import world
 from tests.giving.world import NOW
@@ -21,7 +21,7 @@ def decline(gift, code, at):
 
 def wait(gift, at):
     with Transaction() as session:
-        return checkouts.wait(session, gift.checkout_id, at=at)
+        return debits.promise(session, gift.checkout_id, payment_id="pi_1", at=at)
 
 
 def test_a_refusal_that_is_told_after_the_payment_leaves_the_page_as_it_ended():

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from services.giving import checkouts
+from services.giving import checkouts, debits
 from services.giving.models import Checkout, Donation, Transaction
 from tests.giving import world
 from tests.support.tokens import bearer
@@ -37,7 +37,7 @@ def each(school):
         checkouts.end(session, gifts["abandoned"].checkout_id, "expired", at=world.NOW)
         checkouts.end(session, gifts["declined"].checkout_id, "failed", at=world.NOW)
         checkouts.decline(session, gifts["refused"].checkout_id, code="expired_card", at=world.NOW)
-        checkouts.wait(session, gifts["awaiting"].checkout_id, at=world.NOW)
+        debits.promise(session, gifts["awaiting"].checkout_id, payment_id="pi_1", at=world.NOW)
         session.get_one(Donation, gifts["refunded"].id).refund(at=world.NOW)
     return {name: str(gift.id) for name, gift in gifts.items()}
 

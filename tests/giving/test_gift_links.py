@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.giving import checkouts
+from services.giving import checkouts, debits
 from services.giving.models import Checkout, Donation, Transaction
 from tests.giving import world
 
@@ -98,7 +98,7 @@ def test_only_who_paid_is_sent_back_as_who_paid_and_a_payment_on_its_way_is_told
     assert (datetime.fromisoformat(shown["created_at"]), shown["processing_at"]) == (begun_at, None)
 
     with Transaction() as session:
-        checkouts.wait(session, checkout.id, at=world.NOW)
+        debits.promise(session, checkout.id, payment_id="pi_1", at=world.NOW)
 
     told = school.client.get(f"{URL}/{begun['link']}").json["processing_at"]
     assert datetime.fromisoformat(told) == world.NOW
@@ -108,7 +108,7 @@ def test_a_payment_that_was_refused_after_all_is_on_its_way_no_more(school):
     begun = school.give(world.campaign())
     with Transaction() as session:
         checkout = session.query(Checkout).filter_by(donation_id=begun["id"]).one()
-        assert checkouts.wait(session, checkout.id, at=world.NOW) == "applied"
+        assert debits.promise(session, checkout.id, payment_id="pi_1", at=world.NOW) == "applied"
     with Transaction() as session:
         assert checkouts.end(session, checkout.id, "failed", at=world.NOW) == "applied"
 

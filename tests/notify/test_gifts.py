@@ -37,6 +37,19 @@ def test_a_settled_gift_is_thanked_told_to_the_crm_and_kept_in_the_story(setting
     assert gift.status == "settled"
 
 
+def test_a_debit_is_announced_with_its_day_creditor_and_mandate_and_is_no_gift_yet(settings):
+    with Transaction() as session:
+        gifts.announced(session, facts.announced(), settings=settings, at=NOW)
+
+    [email], [entry] = _all(Email), _all(TimelineEntry)
+    assert email.subject == "Votre don de 120\u00a0€ sera prélevé à partir du 25 novembre 2026"
+    for part in (email.html, email.text):
+        assert "FR72ZZZ123456" in part and "8F3A91C2D4E5F607" in part and "2606" in part
+        assert "Fondation de Valmont" in part and "huit semaines" in part
+    assert entry.kind == "gift_debit"
+    assert _all(Gift) == _all(CrmChange) == []
+
+
 def test_who_receives_what_for_and_the_tax_receipt_stand_in_the_email(settings):
     _settle(settings, facts.settled())
     _settle(settings, facts.settled(receiptable=False))

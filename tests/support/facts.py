@@ -8,6 +8,7 @@ from uuid import UUID
 from shared.db import uuid7
 from shared.envelope import Envelope, joined
 from shared.messages import (
+    DebitAnnounced,
     DonationFailed,
     DonationRefunded,
     DonationSettled,
@@ -79,6 +80,20 @@ def settled(who: dict[str, Any] | None = None, *, at: datetime = NOW, **values: 
     who = {"link": seal("https://amicale.test/l/gift/0199.mac", MESSAGE_KEY), **(who or contact())}
     told = _gift(who, {"settled_at": at, "method": "card", **values})
     return heard(DonationSettled(**told), at=at)
+
+
+def announced(who: dict[str, Any] | None = None, *, at: datetime = NOW, **values: Any) -> DebitAnnounced:
+    """A debit that comes in some days."""
+    who = {"link": seal("https://amicale.test/l/gift/0199.mac", MESSAGE_KEY), **(who or contact())}
+    told = {
+        "announced_at": at,
+        "debit_on": (at + timedelta(days=2)).date(),
+        "mandate_reference": "8F3A91C2D4E5F607",
+        "creditor_id": "FR72ZZZ123456",
+        "last4": "2606",
+        **values,
+    }
+    return heard(DebitAnnounced(**_gift(who, told)), at=at)
 
 
 def failed(who: dict[str, Any] | None = None, *, at: datetime = NOW, **values: Any) -> DonationFailed:

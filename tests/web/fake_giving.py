@@ -145,6 +145,7 @@ def gift(self, world, query, body, link):
         "created_at": found.get("created_at", datetime.now(UTC).isoformat()),
         "declined_at": found.get("declined_at"),
         "processing_at": found.get("processing_at"),
+        "debit": found.get("debit"),
         "settled_at": None,
         "receipt_expected": about["entity"]["can_issue_receipts"],
         "can_retry": found["status"] in {"pending", "failed"},

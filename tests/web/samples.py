@@ -117,6 +117,7 @@ def record(**changes):
         "net_minor": 11_795,
         "payment_id": "pi_1",
         "method": {"kind": "card", "brand": "visa", "last4": "4242"},
+        "debit": None,
         "refunds": [],
         "ledger": [],
         "checkouts": [],

@@ -8,6 +8,14 @@ import pytest
 
 from tests.web.test_giving_form import GUEST, PAGE
 
+DEBIT = {
+    "debit_on": "2026-11-25",
+    "last4": "2606",
+    "mandate_reference": "8F3A91C2D4E5F607",
+    "creditor_id": "FR72ZZZ123456",
+    "announced_at": "2026-11-23T10:00:02+00:00",
+}
+
 
 @pytest.fixture
 def gift(browser, world):
@@ -31,6 +39,11 @@ def gift(browser, world):
             {"status": "pending", "processing_at": "2026-11-23T10:00:00+00:00"},
             "?cancelled=1",
             "Nous attendons votre banque",
+        ),
+        (
+            {"status": "pending", "processing_at": "2026-11-23T10:00:00+00:00", "debit": DEBIT},
+            "?paid=1",
+            "seront prélevés à partir du 25 novembre",
         ),
         ({"status": "settled"}, "", "est bien encaissé, une seule fois"),
         ({"status": "settled"}, "?cancelled=1", "est bien encaissé, une seule fois"),

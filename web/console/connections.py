@@ -130,6 +130,7 @@ def _causes() -> dict[str, str]:
         "account.opened": _("A person opened their account"),
         "donation.settled": _("A gift was received"),
         "donation.refunded": _("A gift was given back"),
+        "debit.announced": _("A debit was announced"),
         "donation.failed": _("A gift was not completed"),
         "donor.attached": _("A guest’s gifts joined their record"),
         "registration.confirmed": _("A registration was confirmed"),

@@ -3,6 +3,7 @@
 from services.giving.models.base import Base, Transaction, database
 from services.giving.models.campaigns import Campaign, CampaignDonor, CampaignTotal
 from services.giving.models.checkouts import Checkout
+from services.giving.models.debits import Debit
 from services.giving.models.donations import Donation
 from services.giving.models.donors import Donor
 from services.giving.models.entities import Entity
@@ -20,6 +21,7 @@ __all__ = [
     "CampaignDonor",
     "CampaignTotal",
     "Checkout",
+    "Debit",
     "Donation",
     "Donor",
     "Entity",

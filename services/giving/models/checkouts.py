@@ -35,6 +35,8 @@ class Checkout(Base):
     donation_id: Mapped[UUID] = mapped_column(ForeignKey("donations.id"))
     account: Mapped[str]
     """The provider account asked: the one of the campaign's entity."""
+    takes_debits: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """Whether its page offers a SEPA debit beside cards: asked again, the page is the same."""
     created_at: Mapped[Instant]
     session_id: Mapped[str | None]
     url: Mapped[str | None]

@@ -38,6 +38,10 @@ class DonationNotPayable(Conflict):
     """This donation was already paid or given back."""
 
 
+class DonationProcessing(Conflict):
+    """The debit of this donation is on its way: it cannot be paid a second time."""
+
+
 class Donation(Once, Base):
     """One gift. `status` only moves forward: pending, failed, settled, refunded."""
 

@@ -1,6 +1,6 @@
 """Legal entities: who receives the money, and whether they may issue tax receipts."""
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.giving.models.base import Base
@@ -11,11 +11,16 @@ class Entity(Base):
     """A body with its own books and its own account at the payment provider."""
 
     __tablename__ = "entities"
-    __table_args__ = (CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'", name="slug"),)
+    __table_args__ = (
+        CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'", name="slug"),
+        CheckConstraint("creditor_id ~ '^[A-Z]{2}[0-9]{2}[A-Z0-9]{3}[A-Z0-9]{1,28}$'", name="creditor_id"),
+    )
 
     id: Mapped[Id]
     slug: Mapped[str] = mapped_column(unique=True)
     """What PROVIDER_ACCOUNTS_FILE calls it."""
     name: Mapped[str]
     can_issue_receipts: Mapped[bool]
+    creditor_id: Mapped[str | None] = mapped_column(Text)
+    """SEPA creditor identifier: without one, no debit is offered."""
     created_at: Mapped[Instant]
