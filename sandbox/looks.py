@@ -28,10 +28,11 @@ def _preferred() -> str:
     return request.accept_languages.best_match(i18n.LOCALES, default=i18n.DEFAULT)
 
 
-def word(name: str, **values: Any) -> str:
-    """The words called `name` in the page's language."""
-    said = WORDS[name][0 if g.language == "fr" else 1].format(**values)
-    return french(said) if g.language == "fr" else said
+def word(name: str, *, language: str | None = None, **values: Any) -> str:
+    """The words called `name` in the page's language, or another."""
+    told = language or g.language
+    said = WORDS[name][0 if told == "fr" else 1].format(**values)
+    return french(said) if told == "fr" else said
 
 
 def page(

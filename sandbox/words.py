@@ -68,6 +68,13 @@ WORDS = {
     "pay.visa": ("La banque accepte", "The bank accepts"),
     "pay.mastercard": ("La banque accepte", "The bank accepts"),
     "pay.secure": ("La banque demande à vous reconnaître", "The bank asks who pays"),
+    "pay.expiring": ("Acceptée cette fois, refusée ensuite", "Accepted now, refused later"),
+    "pay.every.month": ("{amount} par mois", "{amount} a month"),
+    "pay.every.quarter": ("{amount} par trimestre", "{amount} a quarter"),
+    "pay.every.year": ("{amount} par an", "{amount} a year"),
+    "pay.keep": ("Changer de moyen de paiement", "Change the means of payment"),
+    "pay.keep.act": ("Enregistrer", "Save"),
+    "pay.keep.lead": ("Rien n’est débité aujourd’hui.", "Nothing is charged today."),
     "pay.asked": ("Votre banque veut vous reconnaître", "Your bank wants to know that it is you"),
     "pay.asked.lead": (
         "Cette page tient lieu de celle de la banque (3-D Secure), pour un paiement de {amount}.",

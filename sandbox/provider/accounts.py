@@ -15,6 +15,9 @@ WANTED = (
     "charge.refunded",
     "refund.updated",
     "refund.failed",
+    "customer.subscription.*",
+    "invoice.paid",
+    "invoice.payment_failed",
     "charge.dispute.*",
 )
 

@@ -10,7 +10,16 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from sandbox import switches
-from sandbox.provider import answers, checkouts, clock, events, objects, parameters, refunds
+from sandbox.provider import (
+    answers,
+    checkouts,
+    clock,
+    events,
+    objects,
+    parameters,
+    refunds,
+    subscriptions,
+)
 from sandbox.provider.accounts import Merchant
 from sandbox.provider.errors import ApiError
 from sandbox.provider.objects import Object
@@ -46,12 +55,30 @@ def create_refund() -> Response:
     )
 
 
+@routes.post("/subscriptions/<id>")
+def update_subscription(id: str) -> Response:
+    return _post(
+        "SubscriptionUpdateParams",
+        lambda db, who, wish: subscriptions.update(db, who, id, wish, at=clock.now(db)),
+    )
+
+
+@routes.delete("/subscriptions/<id>")
+def cancel_subscription(id: str) -> Response:
+    return _post(
+        "SubscriptionCancelParams", lambda db, who, wish: subscriptions.cancel(db, who, id, at=clock.now(db))
+    )
+
+
 LISTS = {
     "checkout/sessions": ("checkout.session", "checkout.SessionListParams", {"status", "payment_intent"}),
     "payment_intents": ("payment_intent", "PaymentIntentListParams", set()),
     "charges": ("charge", "ChargeListParams", {"payment_intent"}),
     "refunds": ("refund", "RefundListParams", {"charge", "payment_intent"}),
     "disputes": ("dispute", "DisputeListParams", {"charge", "payment_intent"}),
+    "subscriptions": ("subscription", "SubscriptionListParams", {"customer", "status"}),
+    "invoices": ("invoice", "InvoiceListParams", {"customer", "status"}),
+    "invoice_payments": ("invoice_payment", "InvoicePaymentListParams", {"invoice", "status"}),
     "events": ("event", "EventListParams", {"type", "types"}),
     "balance_transactions": (
         "balance_transaction",
@@ -66,6 +93,12 @@ ONES = {
     "charges": ("charge", "ChargeRetrieveParams"),
     "refunds": ("refund", "RefundRetrieveParams"),
     "disputes": ("dispute", "DisputeRetrieveParams"),
+    "subscriptions": ("subscription", "SubscriptionRetrieveParams"),
+    "invoices": ("invoice", "InvoiceRetrieveParams"),
+    "invoice_payments": ("invoice_payment", "InvoicePaymentRetrieveParams"),
+    "customers": ("customer", "CustomerRetrieveParams"),
+    "payment_methods": ("payment_method", "PaymentMethodRetrieveParams"),
+    "setup_intents": ("setup_intent", "SetupIntentRetrieveParams"),
     "events": ("event", "EventRetrieveParams"),
     "balance_transactions": ("balance_transaction", "BalanceTransactionRetrieveParams"),
     "mandates": ("mandate", "MandateRetrieveParams"),

@@ -1,4 +1,4 @@
-"""Checkout sessions: a page on which one payment is made."""
+"""Checkout sessions: a page on which one payment is made, a subscription begun, or a means left."""
 
 import sqlite3
 from typing import Any
@@ -15,7 +15,11 @@ URL_MAX = 5000
 
 UNDERSTOOD = {
     "mode",
+    "currency",
+    "customer",
     "submit_type",
+    "subscription_data",
+    "setup_intent_data",
     "client_reference_id",
     "customer_email",
     "locale",
@@ -33,9 +37,12 @@ UNDERSTOOD = {
 def create(
     db: sqlite3.Connection, merchant: Merchant, wish: dict[str, Any], *, public_url: str, at: float
 ) -> Object:
-    """A new open page for one payment."""
+    """A new open page."""
     _refuse_what_is_not_played(wish)
-    amount, currency, name = _sum(wish.get("line_items") or [])
+    lines = wish.get("line_items") or []
+    amount, currency, name = (None, wish.get("currency"), "") if wish["mode"] == "setup" else _sum(lines)
+    if "customer" in wish:
+        objects.find(db, merchant.account, wish["customer"], "customer")
     id = objects.new_id("cs_test")
     return objects.keep(
         db,
@@ -49,24 +56,33 @@ def create(
             "client_reference_id": wish.get("client_reference_id"),
             "created": int(at),
             "currency": currency,
-            "customer": None,
+            "customer": wish.get("customer"),
             "customer_details": _details(wish.get("customer_email")),
             "customer_email": wish.get("customer_email"),
             "expires_at": _expiry(wish, at),
             "livemode": False,
             "locale": wish.get("locale"),
             "metadata": wish.get("metadata", {}),
-            "mode": "payment",
+            "invoice": None,
+            "mode": wish["mode"],
             "payment_intent": None,
             "payment_method_types": wish.get("allowed_payment_method_types") or ["card"],
             "payment_status": "unpaid",
+            "setup_intent": None,
             "status": "open",
+            "subscription": None,
             "submit_type": wish.get("submit_type"),
             "success_url": _url(wish, "success_url"),
             "ui_mode": "hosted_page",
             "url": f"{public_url.rstrip('/')}/sandbox/pay/{id}",
             # Beside the API: what the page shows, and what the payment will carry.
-            "sandbox": {"name": name, "payment": wish.get("payment_intent_data", {})},
+            "sandbox": {
+                "name": name,
+                "payment": wish.get("payment_intent_data", {}),
+                "setup": wish.get("setup_intent_data", {}),
+                "subscription": wish.get("subscription_data", {}),
+                "recurring": lines[0]["price_data"].get("recurring") if lines else None,
+            },
         },
     )
 
@@ -111,17 +127,41 @@ def shown(session: Object) -> Object:
 
 
 def _refuse_what_is_not_played(wish: dict[str, Any]) -> None:
-    if wish.get("mode") != "payment":
-        raise ApiError(400, "The sandbox plays mode=payment only.", param="mode")
+    mode = wish.get("mode")
+    if mode is None:
+        raise ApiError(400, "Missing required param: mode.", code="parameter_missing", param="mode")
+    _refuse_what_its_mode_does_not_take(wish, mode)
     if unplayed := sorted(set(wish) - UNDERSTOOD):
         raise ApiError(400, f"The sandbox does not play {', '.join(unplayed)}.", param=unplayed[0])
-    if unplayed := sorted(set(wish.get("payment_intent_data", {})) - {"metadata", "description"}):
-        raise ApiError(400, f"The sandbox does not play payment_intent_data {unplayed}.", param=unplayed[0])
+    for data in ("payment_intent_data", "subscription_data", "setup_intent_data"):
+        if unplayed := sorted(set(wish.get(data, {})) - {"metadata", "description"}):
+            raise ApiError(400, f"The sandbox does not play {data} {unplayed}.", param=unplayed[0])
     if unplayed := sorted(set(wish.get("allowed_payment_method_types", [])) - {"card", "sepa_debit"}):
         raise ApiError(400, f"The sandbox does not take {', '.join(unplayed)}.", param=unplayed[0])
     email = wish.get("customer_email", "a@b.c")
     if "@" not in email or len(email) > 512 or any(each.isspace() for each in email):
         raise ApiError(400, f"Invalid email address: {email}", code="email_invalid", param="customer_email")
+
+
+ONLY_FOR = {
+    "payment_intent_data": {"payment"},
+    "submit_type": {"payment"},
+    "subscription_data": {"subscription"},
+    "setup_intent_data": {"setup"},
+    "line_items": {"payment", "subscription"},
+}
+
+
+def _refuse_what_its_mode_does_not_take(wish: dict[str, Any], mode: str) -> None:
+    for name, modes in ONLY_FOR.items():
+        if name in wish and mode not in modes:
+            raise ApiError(400, f"You can not pass `{name}` in `{mode}` mode.", param=name)
+    if mode == "setup" and "customer" not in wish:
+        raise ApiError(400, "The sandbox wants a customer in setup mode.", param="customer")
+    recurring = [line.get("price_data", {}).get("recurring") for line in wish.get("line_items", [])]
+    if any((mode == "subscription") is not bool(each) for each in recurring):
+        least = "needs recurring prices" if mode == "subscription" else "takes no recurring prices"
+        raise ApiError(400, f"Checkout in `{mode}` mode {least}.", param="line_items")
 
 
 def _sum(lines: list[dict[str, Any]]) -> tuple[int, str, str]:

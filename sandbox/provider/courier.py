@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from sandbox import switches
-from sandbox.provider import checkouts, clock, debits, events
+from sandbox.provider import checkouts, clock, debits, events, subscriptions
 from sandbox.provider.accounts import Merchant
 from sandbox.store import Store
 
@@ -142,9 +142,17 @@ class Courier:
             for account, id in checkouts.overdue(db, at=at):
                 if merchant := self._merchants.get(account):
                     checkouts.expire(db, merchant, id, at=at)
-            while decided := debits.due(db, at=at):
-                for account, id in decided:
-                    debits.decide(db, self._merchants[account], id)
+            while _next_thing(db, self._merchants, at=at):
+                pass
+
+
+def _next_thing(db: sqlite3.Connection, merchants: dict[str, Merchant], *, at: float) -> bool:
+    """Do what is due first: a bank decides, a subscription goes on; False when nothing is."""
+    due = [(*each, debits.decide) for each in debits.due(db, at=at)]
+    due += [(*each, subscriptions.go_on) for each in subscriptions.due(db, at=at)]
+    for _, account, id, act in sorted(due, key=lambda each: each[0])[:1]:
+        act(db, merchants[account], id)
+    return bool(due)
 
 
 def signature(body: str, secrets: tuple[str, ...], *, at: int) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from sandbox.provider import cards, checkouts, objects, refunds
+from sandbox.provider import attempts, checkouts, objects, payments, refunds
 from sandbox.provider.accounts import Merchant
 from sandbox.provider.objects import Object
 from sandbox.world import world
@@ -42,8 +42,9 @@ def _payment(db: sqlite3.Connection, merchant: Merchant, item: dict[str, Any]) -
     at, wish = item["at"], item["wish"]
     before = _newest(db)
     session = checkouts.create(db, merchant, wish, public_url=world().settings.public_url, at=at)
-    intent = cards.attempt(db, merchant, session, item["card"], at=at)
-    charge = objects.find(db, merchant.account, intent["latest_charge"], "charge")
+    session = attempts.attempt(db, merchant, session, item["card"], at=at)
+    paid = payments.intent_of(db, merchant, session)
+    charge = objects.find(db, merchant.account, paid["latest_charge"], "charge")
     moved = charge["balance_transaction"]
     return {
         "charge": charge,

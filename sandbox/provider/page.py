@@ -10,8 +10,9 @@ from werkzeug.exceptions import InternalServerError
 from werkzeug.wrappers import Response
 
 from sandbox import looks
-from sandbox.provider import cards, clock, debits, objects
+from sandbox.provider import attempts, clock, objects
 from sandbox.provider.accounts import Merchant
+from sandbox.provider.means import ACCOUNTS, CARDS
 from sandbox.provider.objects import Object
 from sandbox.world import world
 from shared.money import format_money
@@ -35,7 +36,7 @@ class Visit:
     @property
     def takes_debits(self) -> bool:
         """Whether a bank account may be chosen."""
-        return "sepa_debit" in self.session["payment_method_types"] and self.session["currency"] == "eur"
+        return "sepa_debit" in self.session["payment_method_types"] and attempts.in_euros(self.session)
 
     @property
     def asked(self) -> str | None:
@@ -60,10 +61,8 @@ def pay(id: str) -> Response:
     chosen = "declined" if "decline" in request.form else request.form.get("card", "visa")
 
     def work(db: sqlite3.Connection, visit: Visit) -> None:
-        if chosen in cards.CARDS:
-            cards.attempt(db, visit.merchant, visit.session, chosen, at=clock.now(db))
-        elif chosen in debits.ACCOUNTS and visit.takes_debits:
-            debits.promise(db, visit.merchant, visit.session, chosen, at=clock.now(db))
+        if chosen in CARDS or (chosen in ACCOUNTS and visit.takes_debits):
+            attempts.attempt(db, visit.merchant, visit.session, chosen, at=clock.now(db))
 
     return _done(id, work)
 
@@ -75,7 +74,7 @@ def authenticate(id: str) -> Response:
 
     def work(db: sqlite3.Connection, visit: Visit) -> None:
         if visit.asked is not None:
-            cards.authenticate(db, visit.merchant, visit.session, seen=seen, at=clock.now(db))
+            attempts.authenticate(db, visit.merchant, visit.session, seen=seen, at=clock.now(db))
 
     return _done(id, work)
 
@@ -115,7 +114,7 @@ def _visit(db: sqlite3.Connection, id: str) -> Visit | None:
     if merchant is None:
         return None
     session = json.loads(row["body"])
-    return Visit(merchant, session, _refusal(db, merchant, session["payment_intent"]))
+    return Visit(merchant, session, _refusal(db, merchant, session["sandbox"].get("intent")))
 
 
 def _refusal(db: sqlite3.Connection, merchant: Merchant, payment_intent: str | None) -> str | None:
@@ -125,11 +124,25 @@ def _refusal(db: sqlite3.Connection, merchant: Merchant, payment_intent: str | N
     return error.get("decline_code") or error["code"] if error else None
 
 
+INTERVALS = {("month", 1): "month", ("month", 3): "quarter", ("year", 1): "year"}
+
+
+def _asked(visit: Visit) -> str | None:
+    """What is paid, and how often; None on a page that only keeps a means."""
+    session = visit.session
+    if session["amount_total"] is None:
+        return None
+    amount = format_money(session["amount_total"], session["currency"].upper(), visit.lang)
+    if (every := session["sandbox"]["recurring"]) is None:
+        return amount
+    interval = INTERVALS[every["interval"], every.get("interval_count", 1)]
+    return looks.word(f"pay.every.{interval}", language=visit.lang, amount=amount)
+
+
 def _page(visit: Visit | None) -> Response:
     if visit is None:
         return looks.page("gone.html", status=404)
     session = visit.session
-    amount = format_money(session["amount_total"], session["currency"].upper(), visit.lang)
     return looks.page(
         "pay.html",
         lang=visit.lang,
@@ -137,7 +150,7 @@ def _page(visit: Visit | None) -> Response:
         visit=visit,
         session=session,
         name=session["sandbox"]["name"],
-        amount=amount,
-        cards=cards.CARDS.items(),
-        debits=debits.ACCOUNTS.items() if visit.takes_debits else (),
+        amount=_asked(visit),
+        cards=CARDS.items(),
+        debits=ACCOUNTS.items() if visit.takes_debits else (),
     )

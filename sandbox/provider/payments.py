@@ -5,43 +5,75 @@ from typing import Any
 
 from sandbox.provider import events, objects
 from sandbox.provider.accounts import Merchant
-from sandbox.provider.errors import ApiError
 from sandbox.provider.objects import Object
 
 AVAILABLE_AFTER_S = 7 * 86400
 
 
 def begin(db: sqlite3.Connection, merchant: Merchant, session: Object, *, at: float) -> tuple[Object, Object]:
-    """The open page and its payment: one payment, however often it is tried."""
-    if session["status"] != "open":
-        raise ApiError(400, "This page can no longer be paid.")
-    if session["payment_intent"]:
-        intent = objects.find(db, merchant.account, session["payment_intent"], "payment_intent")
-        return session, intent
+    """The open page and its payment: one payment, however often it is tried.
+
+    A page names its payment, but for a subscription's: its invoice does.
+    """
+    if session["sandbox"].get("intent"):
+        return session, intent_of(db, merchant, session)
     given = session["sandbox"]["payment"]
-    intent = {
+    made = intent(
+        db,
+        merchant,
+        amount=session["amount_total"],
+        currency=session["currency"],
+        description=given.get("description"),
+        metadata=given.get("metadata", {}),
+        types=session["payment_method_types"],
+        at=at,
+    )
+    named = {"payment_intent": made["id"]} if session["mode"] == "payment" else {}
+    kept = session["sandbox"] | {"intent": made["id"]}
+    return objects.change(db, session | named | {"sandbox": kept}), made
+
+
+def intent_of(db: sqlite3.Connection, merchant: Merchant, session: Object) -> Object:
+    """The payment that was begun on a page."""
+    return objects.find(db, merchant.account, session["sandbox"]["intent"], "payment_intent")
+
+
+def intent(
+    db: sqlite3.Connection,
+    merchant: Merchant,
+    *,
+    amount: int,
+    currency: str,
+    description: str | None,
+    metadata: dict[str, str],
+    types: list[str],
+    customer: str | None = None,
+    at: float,
+) -> Object:
+    """A payment that nobody was asked for yet."""
+    made = {
         "id": objects.new_id("pi"),
         "object": "payment_intent",
-        "amount": session["amount_total"],
+        "amount": amount,
         "amount_capturable": 0,
         "amount_received": 0,
         "canceled_at": None,
         "capture_method": "automatic_async",
         "created": int(at),
-        "currency": session["currency"],
-        "customer": None,
-        "description": given.get("description"),
+        "currency": currency,
+        "customer": customer,
+        "description": description,
         "last_payment_error": None,
         "latest_charge": None,
         "livemode": False,
-        "metadata": given.get("metadata", {}),
-        "payment_method_types": session["payment_method_types"],
+        "metadata": metadata,
+        "payment_method_types": types,
         "receipt_email": None,
         "status": "requires_payment_method",
     }
-    objects.keep(db, merchant.account, intent)
-    events.tell(db, merchant, "payment_intent.created", intent, at=at)
-    return objects.change(db, session | {"payment_intent": intent["id"]}), intent
+    objects.keep(db, merchant.account, made)
+    events.tell(db, merchant, "payment_intent.created", made, at=at)
+    return made
 
 
 def charge(
@@ -70,7 +102,7 @@ def charge(
             "captured": status != "failed",
             "created": int(at),
             "currency": intent["currency"],
-            "customer": None,
+            "customer": intent["customer"],
             "description": intent["description"],
             "dispute": None,
             "disputed": False,
@@ -129,6 +161,12 @@ def credit(
     charge = objects.change(db, charge | {"balance_transaction": moved["id"]})
     events.tell(db, merchant, "charge.updated", charge, before={"balance_transaction": None}, at=at)
     return charge
+
+
+def credit_card(db: sqlite3.Connection, merchant: Merchant, charge: Object, *, at: float) -> Object:
+    """The balance moves by a card's payment, less 1.5 % and 25 cents, the half cent upwards."""
+    fee = (charge["amount"] * 15 + 500) // 1000 + 25
+    return credit(db, merchant, charge, kind="charge", fee=fee, at=at)
 
 
 def session_of(db: sqlite3.Connection, merchant: Merchant, payment_intent: str) -> Object:

@@ -74,7 +74,7 @@ def paid(bank):
         ({"line_items[1][quantity]": "1"}, "line_items", None),
         ({"line_items[7][quantity]": "1"}, "line_items", None),
         ({"mode": "gift"}, "mode", None),
-        ({"mode": "subscription"}, "mode", None),
+        ({"mode": "subscription"}, "line_items", None),
         ({"locale": "xx"}, "locale", None),
         ({"success_url": ""}, "success_url", "parameter_invalid_empty"),
         ({"success_url": "javascript:alert(1)"}, "success_url", "url_invalid"),
