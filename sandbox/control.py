@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from sandbox import looks, switches
 from sandbox.mailbox import letters, script
-from sandbox.provider import clock, debits, disputes, events, objects
+from sandbox.provider import clock, debits, disputes, events, objects, refunds
 from sandbox.provider.accounts import Merchant
 from sandbox.provider.errors import ApiError
 from sandbox.world import world
@@ -116,7 +116,7 @@ def again(id: str) -> Response | tuple[dict[str, Any], int]:
 
 @routes.post("/<account>/disputes")
 def dispute(account: str) -> tuple[dict[str, Any], int]:
-    """{"charge"} or {"payment_intent"}: its bank takes the money back."""
+    """{"charge"} or {"payment_intent"}: its bank takes the money back; only asks with {"question": true}."""
     wish = request.get_json()
     merchant = _merchant(account)
     with world().store.transaction() as db:
@@ -124,7 +124,8 @@ def dispute(account: str) -> tuple[dict[str, Any], int]:
         if id is None:
             paid = objects.find(db, account, wish.get("payment_intent"), "payment_intent")
             id = paid["latest_charge"]
-        made = disputes.start(db, merchant, objects.find(db, account, id, "charge"), at=clock.now(db))
+        charge, question = objects.find(db, account, id, "charge"), bool(wish.get("question"))
+        made = disputes.start(db, merchant, charge, question=question, at=clock.now(db))
     world().courier.wake()
     return made, 201
 
@@ -169,6 +170,16 @@ def let_pass() -> dict[str, float]:
     world().courier.sweep_once()
     world().courier.wake()
     return {"now": now}
+
+
+@routes.post("/<account>/refunds/<id>/failures")
+def fail_refund(account: str, id: str) -> tuple[dict[str, Any], int]:
+    """A refund that succeeded comes back: the donor's bank did not take it."""
+    merchant = _merchant(account)
+    with world().store.transaction() as db:
+        made = refunds.fail(db, merchant, id, at=clock.now(db))
+    world().courier.wake()
+    return made, 201
 
 
 @routes.errorhandler(ApiError)

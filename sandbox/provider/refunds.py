@@ -26,7 +26,7 @@ def create(
             code="charge_already_refunded",
             param="charge",
         )
-    if charge["disputed"]:
+    if charge["dispute"] and not _dispute(db, merchant, charge)["is_charge_refundable"]:
         raise ApiError(400, "This charge is disputed.", code="charge_disputed", param="charge")
     if not 0 < amount <= left:
         raise ApiError(
@@ -46,6 +46,34 @@ def create(
     events.tell(db, merchant, "refund.created", refund, at=at, key=key)
     events.tell(db, merchant, "charge.refunded", charge, before=before, at=at, key=key)
     events.tell(db, merchant, "refund.updated", refund, before={"balance_transaction": None}, at=at, key=key)
+    return refund
+
+
+def _dispute(db: sqlite3.Connection, merchant: Merchant, charge: Object) -> Object:
+    return objects.find(db, merchant.account, charge["dispute"], "dispute")
+
+
+def fail(db: sqlite3.Connection, merchant: Merchant, id: str, *, at: float) -> Object:
+    """The donor's bank sends it back, days after it left: the account holds it again."""
+    refund = objects.find(db, merchant.account, id, "refund")
+    if refund["status"] != "succeeded":
+        raise ApiError(400, "Only a refund that succeeded comes back.")
+    before = {"status": refund["status"], "failure_reason": None}
+    source = refund | {"description": None}
+    moved = payments.movement(
+        db, merchant, source, kind="refund_failure", amount=refund["amount"], fee=0, at=at
+    )
+    failed = {
+        "status": "failed",
+        "failure_reason": "expired_or_canceled_card",
+        "failure_balance_transaction": moved["id"],
+    }
+    refund = objects.change(db, refund | failed)
+    charge = objects.find(db, merchant.account, refund["charge"], "charge")
+    charge["amount_refunded"] -= refund["amount"]
+    objects.change(db, charge | {"refunded": False})
+    events.tell(db, merchant, "refund.updated", refund, before=before, at=at)
+    events.tell(db, merchant, "refund.failed", refund, before=before, at=at)
     return refund
 
 

@@ -25,8 +25,8 @@ class ActivityQuery(Schema):
 
 
 class Activity(Schema):
-    """Gifts received since, whatever became of them later; gifts given back since; payments that a bank
-    refused, whether or not another card was tried after.
+    """Gifts received since, whatever became of them later; refunds and disputes since, whole or of a part;
+    payments that a bank refused, whether or not another card was tried after.
     """
 
     currency = fields.String(required=True)
@@ -34,6 +34,8 @@ class Activity(Schema):
     gifts_minor = Minor(required=True)
     refunds_count = fields.Integer(required=True)
     refunds_minor = Minor(required=True)
+    disputes_count = fields.Integer(required=True)
+    disputes_minor = Minor(required=True)
     declined_count = fields.Integer(required=True)
 
 
@@ -72,24 +74,32 @@ HAPPENED = text(
         select count(*) as gifts, sum(amount_minor) as minor from donations
         where campaign_id = campaigns.id and settled_at >= :since and refunded_at is null
       ) each where currency = :currency
+    ), gone as (
+      select amount_minor from donations
+      where refunded_at is not null and currency = :currency and settled_at >= :since
     ), returned as (
-      select amount_minor, settled_at, refunded_at from donations
-      where refunded_at is not null and currency = :currency
-        and (settled_at >= :since or refunded_at >= :since)
+      select count(*) as refunds, coalesce(sum(amount_minor), 0) as minor from refunds
+      where completed_at >= :since and returned_at is null and surplus_id is null and currency = :currency
+    ), disputed as (
+      select count(*) as disputes, coalesce(sum(withdrawn_minor), 0) as minor from disputes
+      where opened_at >= :since and surplus_id is null and currency = :currency
     ), declined as (
       select count(*) as payments from checkouts where declined_at >= :since
     ), came as (
       select gifts, coalesce(minor, 0) as minor from kept
-      union all select 1, amount_minor from returned where settled_at >= :since
+      union all select 1, amount_minor from gone
     )
     select (select coalesce(sum(gifts), 0) from came) as gifts_count,
            (select coalesce(sum(minor), 0) from came) as gifts_minor,
-           (select count(*) from returned where refunded_at >= :since) as refunds_count,
-           (select coalesce(sum(amount_minor), 0) from returned where refunded_at >= :since) as refunds_minor,
+           (select refunds from returned) as refunds_count,
+           (select minor from returned) as refunds_minor,
+           (select disputes from disputed) as disputes_count,
+           (select minor from disputed) as disputes_minor,
            (select payments from declined) as declined_count
     """
 )
-"""By ix_donations_wall for each campaign, ix_donations_refunded and ix_checkouts_declined."""
+"""By ix_donations_wall for each campaign, ix_donations_refunded, ix_refunds_completed, ix_disputes_opened and
+ix_checkouts_declined."""
 
 
 def happened(session: Session, *, since: datetime) -> dict[str, Any]:

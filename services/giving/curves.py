@@ -22,16 +22,23 @@ class Day(Schema):
 
 BY_DAY = """
     select day, cast(sum(minor) as bigint) as minor from campaigns cross join lateral (
-      select cast(settled_at at time zone :zone as date) as day, sum(amount_minor) as minor from donations
-      where campaign_id = campaigns.id and refunded_at is null
-        and settled_at >= coalesce(cast(:first as timestamptz), '-infinity')
-        and settled_at < coalesce(cast(:end as timestamptz), 'infinity')
+      select cast(settled_at at time zone :zone as date) as day, sum(amount_minor) as minor {there}
       group by 1
-    ) each where {} = :of group by day order by day
+      union all
+      select cast(settled_at at time zone :zone as date), -sum(refunded_minor + disputed_minor) {there}
+        and (refunded_minor > 0 or disputed_minor > 0) group by 1
+    ) each where {of} = :of group by day order by day
     """
-"""By ix_donations_wall for each campaign."""
+THERE = """
+    from donations where campaign_id = campaigns.id and refunded_at is null
+      and settled_at >= coalesce(cast(:first as timestamptz), '-infinity')
+      and settled_at < coalesce(cast(:end as timestamptz), 'infinity')
+"""
+"""All by ix_donations_wall alone, then the few of which a part went back by ix_donations_returned."""
 
-OF_CAMPAIGN, OF_CURRENCY = (text(BY_DAY.format(name)) for name in ("campaigns.id", "currency"))
+OF_CAMPAIGN, OF_CURRENCY = (
+    text(BY_DAY.format(of=name, there=THERE)) for name in ("campaigns.id", "currency")
+)
 
 
 def of_campaign(session: Session, campaign_id: UUID) -> list[dict[str, Any]]:
@@ -46,7 +53,7 @@ def of_all(session: Session, currency: str, first: date, last: date) -> list[dic
 
 
 def _curve(session: Session, statement: Any, told: dict[str, Any]) -> list[dict[str, Any]]:
-    """Days are those of the school; a gift that was given back is in none."""
+    """Days are those of the school; what was given back, or a bank holds, is in none."""
     raised, days = 0, []
     for day, minor in session.execute(statement, told | {"zone": ZONE.key}):
         raised += minor

@@ -108,7 +108,8 @@ MEDIAN = text(
     where campaign_id = :campaign_id and settled_at is not null and refunded_at is null
     """
 )
-"""An index-only scan of ix_donations_wall. Of two middle gifts the lower: an amount that somebody gave."""
+"""An index-only scan of ix_donations_wall. Of two middle gifts the lower: an amount that somebody gave,
+though a part of it may have gone back."""
 
 PARTICIPATION = text(
     """

@@ -190,10 +190,10 @@ def _ask_refund(
     session: Session, gift: Planned, donation: Donation, staff: UUID
 ) -> tuple[Refund, str, datetime]:
     at = min(gift.at + timedelta(hours=20), now())
-    values = refunds.prepared(session, donation.id, key=gift.key, at=at)
+    values = refunds.prepared(session, donation.id, by=staff, at=at)
     refund = Refund(
-        id=uuid7(at), **values, reason="duplicate", note="Deux dons le même jour.",
-        requested_by=staff, caller="demo", route="demo", idempotency_key=gift.key, wish_hash=b"",
+        id=uuid7(at), **values | {"needs_approval": False}, reason="duplicate",
+        note="Deux dons le même jour.", caller="demo", route="demo", idempotency_key=gift.key, wish_hash=b"",
     )  # fmt: skip
     session.add(refund)
     session.flush()

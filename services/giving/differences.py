@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.giving.models import Donation, Refund, Settlement
+from services.giving.models import Donation, LedgerTransaction, Refund, Settlement, Surplus
+from services.giving.models.ledger import DISPUTE, DISPUTE_WON
 from shared.payments.accounts import Account
 from shared.payments.records import Movement
 
@@ -22,7 +23,8 @@ OTHERS = {
     "refund_failure",
     "payment_failure_refund",
 }
-"""Movements that are neither gift nor refund. Those of disputes (`adjustment`) a person must see."""
+"""Movements that are neither gift, refund nor dispute."""
+DISPUTED = "adjustment"
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,10 @@ class Difference:
 class Books:
     """Our side of some movements."""
 
-    by_charge: dict[str, tuple[Settlement, Donation]]
+    by_charge: dict[str, tuple[Settlement, Donation] | tuple[Surplus, Surplus]]
     refunds: dict[str, Refund]
+    disputed: set[str]
+    """Movements of disputes that are in the books."""
 
     @classmethod
     def read(cls, session: Session, account: str, moved: Iterable[Movement]) -> "Books":
@@ -50,11 +54,18 @@ class Books:
             .join(Donation, Donation.id == Settlement.donation_id)
             .where(Settlement.account == account, Settlement.charge_id.in_(sources))
         )
-        settled = [(row[0], row[1]) for row in session.execute(pairs)]
+        paid: dict[str, Any] = {str(row[0].charge_id): (row[0], row[1]) for row in session.execute(pairs)}
+        again = select(Surplus).where(Surplus.account == account, Surplus.charge_id.in_(sources))
+        paid |= {str(each.charge_id): (each, each) for each in session.execute(again).scalars()}
         refunds = select(Refund).where(Refund.account == account, Refund.provider_refund_id.in_(sources))
+        disputed = select(LedgerTransaction.reference).where(
+            LedgerTransaction.kind.in_((DISPUTE, DISPUTE_WON)),
+            LedgerTransaction.reference.in_([each.id for each in moved if each.kind == DISPUTED]),
+        )
         return cls(
-            {str(settlement.charge_id): (settlement, donation) for settlement, donation in settled},
+            paid,
             {str(each.provider_refund_id): each for each in session.execute(refunds).scalars()},
+            set(session.execute(disputed).scalars()),
         )
 
     def difference(self, movement: Movement, account: Account) -> Difference | None:
@@ -63,7 +74,7 @@ class Books:
             return self._of_charge(movement, account)
         if movement.kind in REFUNDS:
             return self._of_refund(movement)
-        if movement.kind in OTHERS:
+        if movement.kind in OTHERS or movement.id in self.disputed:
             return None
         # By its own id: a dispute moves money twice when it is won, and each is to be seen.
         detail = _told(movement) | {"source": movement.source}
@@ -73,10 +84,10 @@ class Books:
         pair = self.by_charge.get(movement.source or "")
         if pair is None:
             return _unexplained("charge_unknown", movement)
-        settlement, donation = pair
-        ours = (donation.amount_minor, donation.currency, settlement.fee_minor)
+        proof, paid = pair
+        ours = (paid.amount_minor, paid.currency, proof.fee_minor)
         theirs = (movement.amount_minor, movement.currency, movement.fee_minor)
-        return None if ours == theirs else _differs("charge_differs", movement, donation.id, ours)
+        return None if ours == theirs else _differs("charge_differs", movement, proof.donation_id, ours)
 
     def _of_refund(self, movement: Movement) -> Difference | None:
         refund = self.refunds.get(movement.source or "")

@@ -26,12 +26,12 @@ HEADS = {
     "fr": (
         *("Commencé le", "Encaissé le", "Remboursé le", "Donateur", "Promotion", "Courriel"),
         *("Campagne", "État", "Montant demandé", "Montant encaissé", "Montant remboursé"),
-        *("Montant conservé", "Devise", "Référence"),
+        *("Montant contesté", "Montant conservé", "Devise", "Référence"),
     ),
     "en": (
         *("Begun on", "Received on", "Refunded on", "Donor", "Class", "Email"),
         *("Campaign", "Status", "Amount asked", "Amount received", "Amount refunded"),
-        *("Amount kept", "Currency", "Reference"),
+        *("Amount disputed", "Amount kept", "Currency", "Reference"),
     ),
 }
 STANDING = {
@@ -39,6 +39,7 @@ STANDING = {
         "received": "encaissé",
         "awaiting": "en attente d’encaissement",
         "refunded": "remboursé",
+        "disputed": "contesté par la banque du donateur",
         "open": "encore ouvert",
         "declined": "refusé par la banque",
         "abandoned": "abandonné",
@@ -47,6 +48,7 @@ STANDING = {
         "received": "received",
         "awaiting": "awaiting collection",
         "refunded": "refunded",
+        "disputed": "disputed by the donor’s bank",
         "open": "still open",
         "declined": "refused by the bank",
         "abandoned": "abandoned",
@@ -109,9 +111,9 @@ def _row(gift: dict[str, Any], locale: str) -> list[str]:
     ]
 
 
-def _amounts(gift: dict[str, Any]) -> tuple[int, int, int, int]:
-    """Asked, received, refunded, kept: each column adds up to what the console's list says of it."""
+def _amounts(gift: dict[str, Any]) -> tuple[int, int, int, int, int]:
+    """Asked, received, refunded, disputed, kept: each column adds up to what the console's list says."""
     asked = gift["amount_minor"]
     received = asked if gift["settled_at"] else 0
-    refunded = asked if gift["refunded_at"] else 0
-    return asked, received, refunded, received - refunded
+    refunded, disputed = gift["refunded_minor"], gift["disputed_minor"]
+    return asked, received, refunded, disputed, received - refunded - disputed

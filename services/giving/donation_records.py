@@ -4,15 +4,17 @@ from typing import Any
 from uuid import UUID
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from services.giving import debits, donors, ledger
+from services.giving import debits, disputes, donors, ledger, surpluses
 from services.giving.debits import DebitShown
+from services.giving.disputes import DisputeShown
 from services.giving.donation_searches import SORTS, STANDINGS, DonationFilter, search, standing, whole
-from services.giving.models import Checkout, Donation, Donor, Refund, Settlement, Transaction
+from services.giving.models import Checkout, Dispute, Donation, Donor, Refund, Settlement, Transaction
 from services.giving.models.donations import STATUSES
 from services.giving.refunds import RefundShown
+from services.giving.surpluses import SurplusShown
 from shared import telemetry
 from shared.clock import now
 from shared.errors import NotFound
@@ -49,6 +51,8 @@ class GiftNamed(Schema):
     id = fields.UUID(required=True)
     status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     amount_minor = Minor(required=True)
+    refunded_minor = Minor(required=True, metadata={"description": "what of it went back to the donor"})
+    disputed_minor = Minor(required=True, metadata={"description": "what of it the donor’s bank took back"})
     currency = fields.String(required=True)
     campaign = fields.Nested(CampaignNamed, required=True)
     settled_at = fields.AwareDateTime(allow_none=True)
@@ -61,7 +65,8 @@ class DonationListed(GiftNamed):
         required=True,
         validate=validate.OneOf(STANDINGS),
         metadata={
-            "description": "`received`; `awaiting`: paid, and the bank takes its time; `refunded`."
+            "description": "`received`, though a part may have gone back; `awaiting`: paid, and the bank"
+            " takes its time; `refunded`: all of it; `disputed`: the donor’s bank holds it, or a part."
             " Nobody paid what is `open` (its payment page is), `declined` by the bank, or `abandoned`."
         },
     )
@@ -114,6 +119,8 @@ class DonationShown(DonationListed):
     method = fields.Nested(MethodShown, allow_none=True)
     debit = fields.Nested(DebitShown, allow_none=True)
     refunds = fields.List(fields.Nested(RefundShown), required=True)
+    disputes = fields.List(fields.Nested(DisputeShown), required=True)
+    surpluses = fields.List(fields.Nested(SurplusShown), required=True)
     ledger = fields.List(fields.Nested(EntryShown), required=True)
     checkouts = fields.List(fields.Nested(CheckoutShown), required=True)
     wall = fields.Dict(required=True)
@@ -152,16 +159,17 @@ def show(donation_id: UUID) -> Any:
 def listed(session: Session, found: Row[Any]) -> dict[str, Any]:
     """A gift that was found, as staff see it in a list."""
     donation: Donation = found.Donation
-    names = ("id", "status", "amount_minor", "currency", "campaign")
-    times = ("created_at", "settled_at", "failed_at", "refunded_at")
+    names = ("id", "status", "amount_minor", "refunded_minor", "disputed_minor", "currency", "campaign")
+    times = ("created_at", "settled_at", "failed_at")
     return {name: getattr(donation, name) for name in (*names, *times)} | {
+        "refunded_at": donation.refunded_at if donation.status == "refunded" else None,
         "standing": found.standing,
-        "donor": _donor(session, donation.donor),
+        "donor": donor_of(session, donation.donor),
     }
 
 
-def _donor(session: Session, donor: Donor) -> dict[str, Any]:
-    """The donor, with the name of the person they were found to be."""
+def donor_of(session: Session, donor: Donor) -> dict[str, Any]:
+    """The donor as staff see them, with the name of the person they were found to be."""
     party = donor if donor.person_id in {None, donor.id} and donor.merged_into is None else None
     if party is None:
         party = session.get(Donor, donors.canonical(session, donor.person_id or donor.id)) or donor
@@ -180,20 +188,19 @@ def detailed(session: Session, found: Row[Any]) -> dict[str, Any]:
     """A gift with all that happened to it."""
     donation: Donation = found.Donation
     settlement = session.get(Settlement, donation.id)
-    fee = settlement.fee_minor if settlement else None
+    disputed = disputes.of_donation(session, donation.id)
     own = {name: getattr(donation, name) for name in ("message", "country", "locale", "failure")}
     return (
         listed(session, found)
         | own
         | {
-            "fee_minor": fee,
-            "net_minor": None
-            if fee is None
-            else donation.amount_minor - fee - _returned(session, donation.id),
+            **_net(donation, settlement, disputed),
             "payment_id": settlement.payment_id if settlement else None,
             "method": _method(settlement),
             "debit": debits.latest(session, donation.id),
             "refunds": _by_age(session, Refund, Refund.requested_at, donation.id),
+            "disputes": disputed,
+            "surpluses": surpluses.of_donation(session, donation.id),
             "ledger": ledger.of_donation(session, donation.id),
             "checkouts": _by_age(session, Checkout, Checkout.created_at, donation.id),
             "wall": {"shows_name": donation.wall_shows_name, "shows_amount": donation.wall_shows_amount},
@@ -201,11 +208,12 @@ def detailed(session: Session, found: Row[Any]) -> dict[str, Any]:
     )
 
 
-def _returned(session: Session, donation_id: UUID) -> int:
-    """What went back to the donor."""
-    back = select(func.coalesce(func.sum(Refund.amount_minor), 0))
-    given = back.where(Refund.donation_id == donation_id, Refund.completed_at.is_not(None))
-    return int(session.execute(given).scalar_one())
+def _net(donation: Donation, settlement: Settlement | None, disputed: list[Dispute]) -> dict[str, int | None]:
+    """What the provider kept, for the payment and for disputes, and what of the gift is left after it."""
+    if settlement is None or settlement.fee_minor is None:
+        return {"fee_minor": None, "net_minor": None}
+    fee = settlement.fee_minor + sum(each.fee_minor for each in disputed if each.surplus_id is None)
+    return {"fee_minor": fee, "net_minor": donation.left_minor - fee}
 
 
 def _method(settlement: Settlement | None) -> dict[str, Any] | None:

@@ -16,9 +16,10 @@ from services.giving.checkouts import LONGEST
 from services.giving.models import Checkout, Donation, Donor
 from shared.names import sought
 
-STANDINGS = ("received", "awaiting", "refunded", "open", "declined", "abandoned")
-"""Received, or given back; awaiting: the donor paid, the bank takes its time. The rest nobody paid:
-`declined` by the bank, even while its page waits for another card, `open` while that page is, `abandoned`."""
+STANDINGS = ("received", "awaiting", "refunded", "disputed", "open", "declined", "abandoned")
+"""Received, given back whole, or disputed by the donor's bank; awaiting: the donor paid, the bank takes its
+time. The rest nobody paid: `declined` by the bank, even while its page waits for another card, `open` while
+that page is, `abandoned`."""
 
 _OPEN = (Checkout.donation_id == Donation.id, Checkout.closed_at.is_(None))
 _on_its_way = exists().where(*_OPEN, Checkout.processing_at.is_not(None))
@@ -26,9 +27,14 @@ _refused = exists().where(*_OPEN, Checkout.declined_at.is_not(None))
 
 ASKED: dict[str, list[ColumnElement[bool]]] = {
     "given": [or_(Donation.settled_at.is_not(None), _on_its_way)],
-    "received": [Donation.settled_at.is_not(None), Donation.refunded_at.is_(None)],
+    "received": [
+        Donation.settled_at.is_not(None),
+        Donation.refunded_at.is_(None),
+        Donation.disputed_minor == 0,
+    ],
     "awaiting": [Donation.settled_at.is_(None), _on_its_way],
-    "refunded": [Donation.refunded_at.is_not(None)],
+    "refunded": [Donation.refunded_at.is_not(None), Donation.disputed_minor == 0],
+    "disputed": [Donation.disputed_minor > 0],
     "unpaid": [Donation.settled_at.is_(None), ~_on_its_way],
     "any": [],
 }
@@ -53,8 +59,8 @@ class DonationFilter(Schema):
         load_default="given",
         validate=validate.OneOf(list(ASKED)),
         metadata={
-            "description": "`given`: received, awaiting or refunded. `unpaid`: open, declined or abandoned,"
-            " which no other value but `any` shows."
+            "description": "`given`: received, awaiting, refunded or disputed. `unpaid`: open, declined or"
+            " abandoned, which no other value but `any` shows."
         },
     )
     party_id = fields.UUID()
@@ -69,6 +75,7 @@ def standing(*, at: datetime) -> ColumnElement[str]:
     """How a gift stands, one of STANDINGS: a payment page past its time is not waited for."""
     payable = exists().where(*_OPEN, func.coalesce(Checkout.expires_at, Checkout.created_at + LONGEST) > at)
     return case(
+        (Donation.disputed_minor > 0, "disputed"),
         (Donation.refunded_at.is_not(None), "refunded"),
         (Donation.settled_at.is_not(None), "received"),
         (_on_its_way, "awaiting"),

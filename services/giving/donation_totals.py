@@ -17,12 +17,14 @@ routes = Blueprint("donation_totals", __name__, url_prefix="/api/v1/giving/donat
 
 
 class DonationTotal(Schema):
-    """The gifts that stand alike, in one currency."""
+    """The gifts that stand alike, in one currency: what was given, and what of it went back since."""
 
     standing = fields.String(required=True, validate=validate.OneOf(STANDINGS))
     currency = fields.String(required=True)
     count = fields.Integer(required=True)
     amount_minor = Minor(required=True)
+    refunded_minor = Minor(required=True)
+    disputed_minor = Minor(required=True)
 
 
 class DonationTotals(Schema):
@@ -42,7 +44,11 @@ def show(asked: dict[str, Any]) -> Any:
 
 def totals(session: Session, *, at: datetime, **asked: Any) -> list[dict[str, Any]]:
     """One line for each standing and currency."""
-    count, amount = func.count().label("count"), func.sum(Donation.amount_minor).label("amount_minor")
-    gifts = select(standing(at=at), Donation.currency, count, amount).where(*matching(session, **asked))
+    sums = [
+        func.sum(column).label(column.key)
+        for column in (Donation.amount_minor, Donation.refunded_minor, Donation.disputed_minor)
+    ]
+    count = func.count().label("count")
+    gifts = select(standing(at=at), Donation.currency, count, *sums).where(*matching(session, **asked))
     rows = session.execute(gifts.group_by("standing", Donation.currency)).mappings()
     return sorted((dict(row) for row in rows), key=lambda each: STANDINGS.index(each["standing"]))

@@ -35,8 +35,8 @@ CAMPAIGNS = text(
       select campaign_id, sum(credit_minor - debit_minor) as raised from ledger_entries
       where campaign_id is not null group by campaign_id
     ), given as (
-      select campaign_id, sum(amount_minor) as raised, count(*) as donations,
-             count(distinct party_of(donor_id)) as donors
+      select campaign_id, sum(amount_minor - refunded_minor - disputed_minor) as raised,
+             count(*) as donations, count(distinct party_of(donor_id)) as donors
       from donations where settled_at is not null and refunded_at is null group by campaign_id
     )
     select c.slug, t.raised_minor, t.donations_count, t.donors_count,
@@ -54,18 +54,57 @@ UNBALANCED = text(
     """
 )
 
-UNBOOKED = text(
+GIFTS = text(
     """
-    select d.id, d.status, count(l.id) filter (where l.kind = 'gift') as gifts,
-           count(l.id) filter (where l.kind = 'refund') as refunds, count(s.donation_id) as proofs
-    from donations d left join ledger_transactions l on l.donation_id = d.id
-    left join settlements s on s.donation_id = d.id and l.kind = 'gift'
-    group by d.id
-    having count(l.id) filter (where l.kind = 'gift') <> case when d.settled_at is null then 0 else 1 end
-        or count(l.id) filter (where l.kind = 'refund') <> case when d.refunded_at is null then 0 else 1 end
-        or count(s.donation_id) <> case when d.settled_at is null then 0 else 1 end
+    with booked as (
+      select donation_id,
+        sum(credit_minor - debit_minor) filter (where kind = 'gift') as given,
+        sum(debit_minor - credit_minor) filter (where kind in ('refund', 'refund_returned')) as refunded,
+        sum(debit_minor - credit_minor) filter (where kind in ('dispute', 'dispute_won')) as disputed
+      from ledger_transactions t join ledger_entries e on e.transaction_id = t.id
+      where e.campaign_id is not null and donation_id is not null group by donation_id
+    ), went as (
+      select donation_id, sum(amount_minor) as refunded from refunds
+      where completed_at is not null and returned_at is null and surplus_id is null group by donation_id
+    ), held as (
+      select donation_id, sum(withdrawn_minor) as disputed from disputes
+      where surplus_id is null group by donation_id
+    )
+    select d.id, d.refunded_minor, d.disputed_minor, d.refunded_at is not null as is_gone,
+           case when d.settled_at is null then 0 else d.amount_minor end as received,
+           d.refunded_minor + d.disputed_minor = d.amount_minor as nothing_left,
+           (d.settled_at is null) = (s.donation_id is null) as is_proved,
+           coalesce(b.given, 0) as booked_given, coalesce(b.refunded, 0) as booked_refunded,
+           coalesce(b.disputed, 0) as booked_disputed,
+           coalesce(w.refunded, 0) as went, coalesce(h.disputed, 0) as held
+    from donations d left join settlements s on s.donation_id = d.id
+    left join booked b on b.donation_id = d.id left join went w on w.donation_id = d.id
+    left join held h on h.donation_id = d.id
+    where coalesce(b.given, 0) <> case when d.settled_at is null then 0 else d.amount_minor end
+       or coalesce(b.refunded, 0) <> d.refunded_minor or coalesce(b.disputed, 0) <> d.disputed_minor
+       or coalesce(w.refunded, 0) <> d.refunded_minor or coalesce(h.disputed, 0) <> d.disputed_minor
+       or (d.refunded_at is not null) <> (d.refunded_minor + d.disputed_minor = d.amount_minor)
+       or (d.settled_at is null) <> (s.donation_id is null)
     """
 )
+"""Each gift beside its lines in the books, by kind, and its refunds and disputes; only those that differ."""
+
+SURPLUSES = text(
+    """
+    with booked as (
+      select donation_id, sum(credit_minor - debit_minor) as held
+      from ledger_transactions t join ledger_entries e on e.transaction_id = t.id
+      where account = 'suspense' and donation_id is not null group by donation_id
+    ), kept as (
+      select donation_id, sum(amount_minor - refunded_minor - disputed_minor) as held
+      from surpluses group by donation_id
+    )
+    select donation_id, coalesce(kept.held, 0) as stands, coalesce(booked.held, 0) as should
+    from kept full join booked using (donation_id)
+    where coalesce(kept.held, 0) <> coalesce(booked.held, 0)
+    """
+)
+"""Second payments beside what the books hold for their donors."""
 
 COUNTED_DONORS = text(
     """
@@ -95,14 +134,21 @@ def drift_check(session: Session) -> list[Drift]:
         Drift(f"ledger {r.transaction_id}", f"debits {r.currency}", r.debits, r.credits)
         for r in session.execute(UNBALANCED)
     ]
+    for r in session.execute(GIFTS):
+        pairs = [
+            ("amount_minor (ledger)", r.received, r.booked_given),
+            ("refunded_minor (ledger)", r.refunded_minor, r.booked_refunded),
+            ("refunded_minor (refunds)", r.refunded_minor, r.went),
+            ("disputed_minor (ledger)", r.disputed_minor, r.booked_disputed),
+            ("disputed_minor (disputes)", r.disputed_minor, r.held),
+            ("is refunded", r.is_gone, r.nothing_left),
+            ("is proved", r.is_proved, True),
+        ]
+        name = f"donation {r.id}"
+        found += [Drift(name, figure, stands, should) for figure, stands, should in pairs if stands != should]
     found += [
-        Drift(
-            f"donation {r.id}",
-            r.status,
-            f"{r.gifts} gift, {r.refunds} refund, {r.proofs} proof",
-            "as its state",
-        )
-        for r in session.execute(UNBOOKED)
+        Drift(f"donation {r.donation_id}", "surplus (ledger)", r.stands, r.should)
+        for r in session.execute(SURPLUSES)
     ]
     found += [
         Drift(f"campaign {r.campaign_id}", f"gifts of party {r.party_id}", r.stands, r.should)

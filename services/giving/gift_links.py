@@ -119,6 +119,8 @@ def shown(session: Session, donation: Donation, *, at: datetime) -> dict[str, An
         "id": donation.id,
         "status": donation.status,
         "amount_minor": donation.amount_minor,
+        "refunded_minor": donation.refunded_minor,
+        "disputed_minor": donation.disputed_minor,
         "currency": donation.currency,
         "campaign": campaign,
         "entity_name": campaign.entity.name,

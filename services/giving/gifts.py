@@ -6,11 +6,11 @@ What settling, failing and refunding lock first, and what their messages say.
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Row, Select, bindparam, null, select
 from sqlalchemy.orm import Session
 
 from services.giving import donors
-from services.giving.models import Campaign, Checkout, Donation, Donor, Entity
+from services.giving.models import Campaign, Checkout, Donation, Donor, Entity, Settlement, Surplus
 from services.giving.settings import current
 from shared import links
 from shared.messages import seal
@@ -90,6 +90,17 @@ def lock(session: Session, donation_id: UUID) -> Gift:
 def lock_by_checkout(session: Session, checkout_id: UUID) -> Gift | None:
     """The gift that a checkout is for, locked, with that checkout; None when there is no such checkout."""
     return session.execute(LOCK_BY_CHECKOUT, {"checkout_id": checkout_id}).one_or_none()
+
+
+def by_payment(session: Session, account: str, payment_id: str | None) -> Row[Any] | None:
+    """The donation that a payment was for, since when it is ours, and, of a second one, its surplus."""
+    paid = select(Settlement.donation_id, Settlement.settled_at, null().label("surplus_id")).where(
+        Settlement.account == account, Settlement.payment_id == payment_id
+    )
+    again = select(Surplus.donation_id, Surplus.paid_at, Surplus.id).where(
+        Surplus.account == account, Surplus.payment_id == payment_id
+    )
+    return session.execute(paid.union_all(again)).one_or_none()
 
 
 def party_id(session: Session, gift: Gift) -> UUID:

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from services.giving.models import LedgerEntry, LedgerTransaction
-from services.giving.models.ledger import FEES, PROVIDER, REFUNDS
+from services.giving.models.ledger import FEES, PROVIDER
 from shared.db import uuid7
 
 POST_TRANSACTION = insert(LedgerTransaction).inline()
@@ -32,11 +32,14 @@ def fee(amount_minor: int) -> tuple[Line, Line]:
     return Line(FEES, debit_minor=amount_minor), Line(PROVIDER, credit_minor=amount_minor)
 
 
-def reversal(amount_minor: int, *, fund_id: UUID, campaign_id: UUID) -> tuple[Line, Line]:
-    """A gift goes back, or a part of it: the fund and what the provider holds for us are less by it."""
+def withdrawal(
+    account: str, minor: int, *, fund_id: UUID | None = None, campaign_id: UUID | None = None
+) -> tuple[Line, Line]:
+    """What the provider holds for us is less by it, on account of this; below zero, it is more."""
+    gone, come = max(minor, 0), max(-minor, 0)
     return (
-        Line(REFUNDS, debit_minor=amount_minor, fund_id=fund_id, campaign_id=campaign_id),
-        Line(PROVIDER, credit_minor=amount_minor),
+        Line(account, gone, come, fund_id=fund_id, campaign_id=campaign_id),
+        Line(PROVIDER, come, gone),
     )
 
 

@@ -9,9 +9,11 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from services.giving import disputes
 from services.giving.models import (
     Checkout,
     Debit,
+    Dispute,
     Donation,
     Finding,
     LedgerEntry,
@@ -27,7 +29,7 @@ from shared.system import May
 OPEN_FACTS = frozenset(
     ("donation_id", "checkout_id", "refund_id", "event", "type", "source", "copies", "account")
 )
-CLOSED_DETAILS = frozenset(("payment_accepted", "payment_declined", "refund_failed"))
+CLOSED_DETAILS = frozenset(("payment_accepted", "payment_declined", "refund_failed", "disputed"))
 """Steps whose detail tells of the donor's means of payment."""
 
 
@@ -57,6 +59,7 @@ def _all(session: Session, donation: Donation) -> list[Step]:
         *_events(session, donation, settlement),
         *_settled(session, donation, settlement),
         *_refunds(session, donation),
+        *_disputes(session, donation),
         *_findings(session, donation),
     ]
 
@@ -139,12 +142,33 @@ def _refunds(session: Session, donation: Donation) -> Iterator[Step]:
         if each.requested_by:
             titles = ("Remboursement demandé par l’équipe", "Refund asked by staff")
             yield _step(each.requested_at, "refund_requested", titles, None, **facts)
+        if each.approved_at:
+            titles = ("Remboursement approuvé par une autre personne", "Refund approved by another person")
+            yield _step(each.approved_at, "refund_approved", titles, None, **facts)
         if each.completed_at:
-            titles = ("Don remboursé, écritures inversées", "Gift refunded, entries reversed")
+            whole = each.amount_minor == donation.amount_minor
+            titles = REFUNDED if whole else REFUNDED_IN_PART
+            titles = REFUNDED_AGAIN if each.surplus_id else titles
             yield _step(each.completed_at, "refunded", titles, None, **facts)
+        if each.returned_at:
+            titles = ("Remboursement revenu, écritures rétablies", "Refund came back, entries restored")
+            yield _step(each.returned_at, "refund_returned", titles, None, state="bad", **facts)
         if each.failed_at:
             titles = ("Remboursement refusé", "Refund refused")
             yield _step(each.failed_at, "refund_failed", titles, each.failure, state="bad", **facts)
+
+
+def _disputes(session: Session, donation: Donation) -> Iterator[Step]:
+    for each in disputes.of_donation(session, donation.id):
+        facts = {"dispute": each.provider_dispute_id, "account": each.account}
+        titles = ("Paiement contesté par la banque du donateur", "Payment disputed by the donor’s bank")
+        yield _step(each.opened_at, "disputed", titles, each.reason, state="bad", **facts)
+        if each.won_at:
+            titles = ("Contestation gagnée", "Dispute won")
+            yield _step(each.won_at, "dispute_won", titles, None, **facts)
+        if each.lost_at:
+            titles = ("Contestation perdue", "Dispute lost")
+            yield _step(each.lost_at, "dispute_lost", titles, None, state="bad", **facts)
 
 
 def _findings(session: Session, donation: Donation) -> Iterator[Step]:
@@ -167,6 +191,9 @@ DECLINES = {
 }
 """The provider's commonest words for why; the others mean little even to the bank's customer."""
 DECLINE_UNSAID = ("la banque n’a pas dit pourquoi", "the bank did not say why")
+REFUNDED = ("Don remboursé, écritures inversées", "Gift refunded, entries reversed")
+REFUNDED_IN_PART = ("Don remboursé en partie, écritures inversées", "Gift refunded in part, entries reversed")
+REFUNDED_AGAIN = ("Deuxième paiement rendu, don conservé", "Second payment given back, gift kept")
 CONFIRMED = ("Confirmation de la banque vérifiée", "Bank’s confirmation verified")
 REFUSED = ("Refus de la banque vérifié", "Bank’s refusal verified")
 REFUND = ("Message de remboursement vérifié", "Refund message verified")
@@ -179,6 +206,16 @@ VERIFIED = {
     "payment_intent.payment_failed": REFUSED,
     "refund.created": REFUND,
     "refund.updated": REFUND,
+    **dict.fromkeys(
+        (
+            "charge.dispute.created",
+            "charge.dispute.updated",
+            "charge.dispute.closed",
+            "charge.dispute.funds_withdrawn",
+            "charge.dispute.funds_reinstated",
+        ),
+        ("Message de contestation vérifié", "Dispute message verified"),
+    ),
     "refund.failed": ("Échec du remboursement vérifié", "Failure of the refund verified"),
 }
 """What an applied message of the provider says, by its type."""
@@ -193,8 +230,9 @@ def _events(session: Session, donation: Donation, settlement: Settlement | None)
     """What the provider told us of this gift (by ix_provider_events_object_id)."""
     sessions = select(Checkout.session_id).where(Checkout.donation_id == donation.id)
     refunds = select(Refund.provider_refund_id).where(Refund.donation_id == donation.id)
+    disputed = select(Dispute.provider_dispute_id).where(Dispute.donation_id == donation.id)
     about = [
-        *session.execute(sessions.union_all(refunds)).scalars(),
+        *session.execute(sessions.union_all(refunds, disputed)).scalars(),
         settlement.payment_id if settlement else None,
     ]
     told = select(ProviderEvent).where(ProviderEvent.object_id.in_([each for each in about if each]))

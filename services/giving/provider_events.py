@@ -11,10 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import HasCTE
 
-from services.giving import checkouts, debits, findings, gifts, refund_outcomes, settlements
-from services.giving.models import ProviderEvent, Refund, Settlement
+from services.giving import checkouts, debits, disputes, findings, gifts, refund_outcomes, settlements
+from services.giving.models import ProviderEvent, Refund
 from services.giving.told_events import EventUnreadable, Told
 from shared.db import is_ill
+from shared.payments import reading
 from shared.payments.records import Refund as ProviderRefund
 from shared.telemetry import log
 
@@ -121,17 +122,14 @@ def apply(session: Session, told: Told) -> str:
 
 
 def gift_of(session: Session, told: Told) -> UUID | None:
-    """The gift that an event is about; None when it is none of ours. Only refunds are looked up."""
+    """The gift that an event is about; None when it is none of ours. Refunds and disputes are looked up."""
     if (marked := told.mark("donation_id")) is not None:
         return marked
     if (refund_id := told.mark("refund_id")) is not None:
         known = select(Refund.donation_id).where(Refund.id == refund_id)
-    else:
-        payment_id = str(told.object.get("payment_intent") or "")
-        known = select(Settlement.donation_id).where(
-            Settlement.account == told.account, Settlement.payment_id == payment_id
-        )
-    return session.execute(known).scalar_one_or_none()
+        return session.execute(known).scalar_one_or_none()
+    paid = gifts.by_payment(session, told.account, str(told.object.get("payment_intent") or ""))
+    return paid.donation_id if paid else None
 
 
 def _completed(session: Session, told: Told) -> str:
@@ -195,6 +193,15 @@ def _refunded(session: Session, told: Told) -> str:
     return refund_outcomes.take_foreign(session, told.account, done, at=told.at)
 
 
+def _disputed(session: Session, told: Told) -> str:
+    """A dispute's own events; each tells all of it."""
+    try:
+        dispute = reading.dispute(told.object)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise EventUnreadable("dispute") from error
+    return disputes.take(session, told.account, dispute, happened_at=told.happened_at, at=told.at)
+
+
 Handler = Callable[[Session, Told], str]
 
 PAID = ("checkout.session.completed", "checkout.session.async_payment_succeeded")
@@ -207,6 +214,11 @@ HANDLERS: dict[str, Handler] = {
     "refund.created": _refunded,
     "refund.updated": _refunded,
     "refund.failed": _refunded,
+    "charge.dispute.created": _disputed,
+    "charge.dispute.updated": _disputed,
+    "charge.dispute.closed": _disputed,
+    "charge.dispute.funds_withdrawn": _disputed,
+    "charge.dispute.funds_reinstated": _disputed,
 }
 """All that giving listens to; everything else is taken and ignored."""
 

@@ -15,9 +15,9 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.giving import chases, findings, provider_events, settlements
+from services.giving import chases, findings, provider_events, settlements, surpluses
 from services.giving.differences import CHARGES, Books, Difference, unmoved
-from services.giving.models import ProviderEvent, Reconciliation, Settlement, Transaction
+from services.giving.models import ProviderEvent, Reconciliation, Settlement, Surplus, Transaction
 from services.giving.settings import EntityWithoutAccount, current
 from services.giving.told_events import Told
 from shared import audit
@@ -183,17 +183,22 @@ def _ask(accounts: list[str], *, due_by: datetime, at: datetime) -> int | None:
     A gift that the provider does not tell of stops no other, and is raised at the end.
     """
     with Transaction() as session:
-        waiting = settlements.without_details(session, accounts, at=due_by)
+        waiting: list[Settlement | Surplus] = [
+            *settlements.without_details(session, accounts, at=due_by),
+            *surpluses.without_details(session, accounts, at=due_by),
+        ]
     told, failed = chases.each(waiting, partial(_detail, at=at))
     if failed:
         raise failed[0]
     return told if waiting else None
 
 
-def _detail(settlement: Settlement, *, at: datetime) -> bool:
-    payment = gateway.fetch_payment(current().account(settlement.account), settlement.payment_id)
+def _detail(paid: Settlement | Surplus, *, at: datetime) -> bool:
+    payment = gateway.fetch_payment(current().account(paid.account), paid.payment_id)
     with Transaction() as session:
-        return settlements.detail(session, settlement.donation_id, payment, at=at)
+        if isinstance(paid, Surplus):
+            return surpluses.detail(session, paid.id, payment, at=at)
+        return settlements.detail(session, paid.donation_id, payment, at=at)
 
 
 def _compare(account: Account, *, since: datetime, until: datetime) -> tuple[int, int]:

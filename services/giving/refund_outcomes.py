@@ -1,18 +1,21 @@
 """Refund outcomes: what the provider says became of a refund, ours or one made there, taken forward only.
 
-When the money went back, the donation, the books, the totals and the news follow together, once.
+When the money went back, the donation, the books, the totals and the news follow together, once; and the
+other way round when it comes again.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.giving import findings, gifts, ledger
-from services.giving.models import Donation, Refund, Settlement
+from services.giving import findings, gift_changes, gifts, surpluses
+from services.giving.models import Donation, Refund, Surplus
+from services.giving.models.ledger import REFUND, REFUND_RETURNED, SURPLUS_REFUND
 from shared.db import lock, uuid7
-from shared.messages import DonationRefunded
+from shared.messages import DonationRefunded, DonationRefundReturned
 from shared.outbox import publish
 from shared.payments.records import Refund as ProviderRefund
 
@@ -25,13 +28,10 @@ def take_answer(session: Session, refund_id: UUID, done: ProviderRefund, *, at: 
     gift = gifts.lock(session, known.donation_id)
     refund = lock(session, Refund, refund_id)
     if (done.amount_minor, done.currency) != (refund.amount_minor, refund.currency):
-        detail = {"theirs": {"amount_minor": done.amount_minor, "currency": done.currency}}
-        return findings.mismatch(
-            session, "refund_differs", refund.account, done.id, gift.donation_id, detail, at=at
-        )
+        return _differs(session, refund.account, done, gift, at=at)
     if done.status == "succeeded":
         completed_at = max(done.created_at, refund.requested_at)  # the provider tells whole seconds
-        return complete(session, gift, refund, provider_refund_id=done.id, at=completed_at)
+        return complete(session, gift, refund, done, at=completed_at)
     if done.status in {"failed", "canceled"}:
         return fail(session, gift, refund, done, at=at)
     refund.provider_refund_id = done.id
@@ -45,71 +45,31 @@ def is_ours(session: Session, refund_id: UUID, *, account: str) -> bool:
     return refund is not None and refund.account == account
 
 
-TAKE_BACK = text(
-    """
-    with giver as (
-      update campaign_donors set donations_count = donations_count - 1
-      where campaign_id = :campaign_id and party_id = :party_id
-      returning case donations_count when 0 then 1 else 0 end as was_last
-    )
-    update campaign_totals set raised_minor = raised_minor - :amount_minor,
-      donations_count = donations_count - 1, donors_count = donors_count - giver.was_last
-    from giver where campaign_totals.campaign_id = :campaign_id
-    """
-)
-
-
 def complete(
-    session: Session, gift: gifts.Gift, refund: Refund, *, provider_refund_id: str, at: datetime
+    session: Session, gift: gifts.Gift, refund: Refund, done: ProviderRefund, *, at: datetime
 ) -> str:
     """The money went back: donation, books, totals and news, once."""
     if refund.completed_at is not None or refund.failed_at is not None:
         return "ignored"
-    donation = session.get_one(Donation, gift.donation_id, populate_existing=True)
-    donation.refund(at=at)
-    refund.provider_refund_id, refund.completed_at = provider_refund_id, at
+    if refund.amount_minor > _held(session, gift.donation_id, refund.surplus_id).left_minor:
+        return _differs(session, refund.account, done, gift, at=at)
+    refund.provider_refund_id, refund.completed_at = done.id, at
     refund.release()
     session.flush()
-    ledger.post(
-        session,
-        "refund",
-        ledger.reversal(refund.amount_minor, fund_id=gift.fund_id, campaign_id=gift.campaign_id),
-        entity_id=gift.entity_id,
-        donation_id=gift.donation_id,
-        reference=provider_refund_id,
-        currency=refund.currency,
-        at=at,
-        posted_at=at,
-    )
-    party = gifts.party_id(session, gift)
-    session.execute(
-        TAKE_BACK, {"campaign_id": gift.campaign_id, "party_id": party, "amount_minor": refund.amount_minor}
-    )
-    publish(session, _news(gift, refund, party, at), correlation_id=gift.donation_id, at=at)
+    told = _change(session, gift, refund, REFUND, at=at)
+    if told is not None:
+        news = DonationRefunded(**told, refunded_at=at, reason=refund.reason)
+        publish(session, news, correlation_id=gift.donation_id, at=at)
     return "applied"
 
 
-def _news(gift: gifts.Gift, refund: Refund, party: UUID, at: datetime) -> DonationRefunded:
-    return DonationRefunded(
-        **gifts.said(gift, party),
-        refund_id=refund.id,
-        refund_minor=refund.amount_minor,
-        refunded_minor=refund.amount_minor,
-        refunded_at=at,
-        reason=refund.reason,
-    )
-
-
 def fail(session: Session, gift: gifts.Gift, refund: Refund, done: ProviderRefund, *, at: datetime) -> str:
-    """The money could not go back: the gift stays settled and staff may ask again.
+    """The money could not go back: the gift stays as it is and staff may ask again.
 
-    One that was reported done and then came back is a finding: our books say it left.
+    One that was reported done and then came back is ours again, and a finding: the donor was told it left.
     """
     if refund.completed_at is not None:
-        detail = {"refund": done.id, "failure": done.failure_reason}
-        return findings.mismatch(
-            session, "refund_came_back", refund.account, done.id, gift.donation_id, detail, at=at
-        )
+        return _return(session, gift, refund, done, at=at) if refund.returned_at is None else "ignored"
     if refund.failed_at is not None:
         return "ignored"
     refund.provider_refund_id = done.id
@@ -118,38 +78,80 @@ def fail(session: Session, gift: gifts.Gift, refund: Refund, done: ProviderRefun
     return "applied"
 
 
-def take_foreign(session: Session, account: str, done: ProviderRefund, *, at: datetime) -> str:
-    """A refund that was made at the provider, not by us: a whole one is taken into the books.
+def _return(session: Session, gift: gifts.Gift, refund: Refund, done: ProviderRefund, *, at: datetime) -> str:
+    detail = {"refund": done.id, "failure": done.failure_reason}
+    findings.record(session, "refund_came_back", refund.account, done.id, gift.donation_id, detail, at=at)
+    refund.returned_at = at
+    told = _change(session, gift, refund, REFUND_RETURNED, at=at)
+    if told is not None:
+        news = DonationRefundReturned(**told, returned_at=at)
+        publish(session, news, correlation_id=gift.donation_id, at=at)
+    return "applied"
 
-    A part of a gift is a finding. One of a payment that we do not know (yet) is parked.
+
+def _change(
+    session: Session, gift: gifts.Gift, refund: Refund, kind: str, *, at: datetime
+) -> dict[str, Any] | None:
+    """Gift, books and totals, and what the news says of it; a second payment changes no gift."""
+    moved = {"reference": str(refund.provider_refund_id), "at": at, "posted_at": at}
+    if refund.surplus_id is not None:
+        kind, minor = (
+            (SURPLUS_REFUND, refund.amount_minor) if kind == REFUND else (kind, -refund.amount_minor)
+        )
+        surplus = lock(session, Surplus, refund.surplus_id)
+        surplus.refunded_minor += minor
+        surpluses.post(session, gift, kind, minor, currency=refund.currency, **moved)
+        return None
+    donation = gift_changes.change(session, gift, kind, refund.amount_minor, **moved)
+    return gifts.said(gift, gifts.party_id(session, gift)) | {
+        "refund_id": refund.id,
+        "refund_minor": refund.amount_minor,
+        "refunded_minor": donation.refunded_minor,
+    }
+
+
+def _held(session: Session, donation_id: UUID, surplus_id: UUID | None) -> Donation | Surplus:
+    """What a refund takes from, as it stands under its lock."""
+    if surplus_id is not None:
+        return lock(session, Surplus, surplus_id)
+    return session.get_one(Donation, donation_id, populate_existing=True)
+
+
+def take_foreign(session: Session, account: str, done: ProviderRefund, *, at: datetime) -> str:
+    """A refund that was made at the provider, not by us, whole or a part: it is taken into the books.
+
+    More than is left is a finding. One of a payment that we do not know (yet) is parked.
     """
-    found = select(Settlement).where(
-        Settlement.account == account, Settlement.payment_id == done.payment_intent
-    )
-    settlement = session.execute(found).scalar_one_or_none()
-    if settlement is None:
+    paid = gifts.by_payment(session, account, done.payment_intent)
+    if paid is None:
         return "parked"
-    gift, made_at = gifts.lock(session, settlement.donation_id), max(done.created_at, settlement.settled_at)
-    known = select(Refund).where(Refund.donation_id == gift.donation_id, Refund.failed_at.is_(None))
-    refund = session.execute(known.with_for_update()).scalar_one_or_none()
-    if refund is not None and refund.provider_refund_id in {None, done.id} and refund.reason == "provider":
-        return take_answer(session, refund.id, done, at=at)
-    if (done.amount_minor, done.currency) != (gift.amount_minor, gift.currency) or refund is not None:
-        detail = {"theirs": {"amount_minor": done.amount_minor, "currency": done.currency}}
-        return findings.mismatch(session, "refund_differs", account, done.id, gift.donation_id, detail, at=at)
+    gift = gifts.lock(session, paid.donation_id)
+    known = select(Refund.id).where(Refund.account == account, Refund.provider_refund_id == done.id)
+    refund_id = session.execute(known).scalar_one_or_none()
+    if refund_id is not None:
+        return take_answer(session, refund_id, done, at=at)
     if done.status in {"failed", "canceled"}:
         return "ignored"
+    left = _held(session, gift.donation_id, paid.surplus_id).left_minor
+    if done.currency != gift.currency or not 0 < done.amount_minor <= left:
+        return _differs(session, account, done, gift, at=at)
     made = Refund(
         id=uuid7(),
         donation_id=gift.donation_id,
+        surplus_id=paid.surplus_id,
         account=account,
         amount_minor=done.amount_minor,
         currency=done.currency,
         reason="provider",
         note="",
-        requested_at=made_at,
+        requested_at=max(done.created_at, paid.settled_at),
         retry_at=at + timedelta(hours=1),
     )
     session.add(made)
     session.flush()
     return take_answer(session, made.id, done, at=at)
+
+
+def _differs(session: Session, account: str, done: ProviderRefund, gift: gifts.Gift, *, at: datetime) -> str:
+    detail = {"theirs": {"amount_minor": done.amount_minor, "currency": done.currency}}
+    return findings.mismatch(session, "refund_differs", account, done.id, gift.donation_id, detail, at=at)

@@ -1,16 +1,19 @@
-"""Refunds: staff give a gift back, whole; the provider is asked, again until it says how that ended."""
+"""Refunds: staff give a gift back, whole or in part; the provider is asked until it says how that ended.
+
+Above the limit of its entity a refund waits for another person first (refund_approvals.py).
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from marshmallow import Schema, fields, validate
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from services.giving import chases, refund_outcomes
-from services.giving.models import Donation, Refund, Settlement, Transaction
-from services.giving.models.donations import DonationNotSettled
+from services.giving import chases, disputes, refund_outcomes
+from services.giving.models import Campaign, Donation, Entity, Refund, Settlement, Surplus, Transaction
+from services.giving.models.donations import DonationDisputed, DonationNotSettled
 from services.giving.models.refunds import REASONS, STATUSES
 from services.giving.settings import current
 from shared import audit, telemetry
@@ -31,7 +34,11 @@ KEY_LIFE = timedelta(hours=24)
 
 
 class RefundUnderWay(Conflict):
-    """A refund of this donation was asked already."""
+    """All that is left of this donation is on its way back already."""
+
+
+class RefundTooLarge(Refused):
+    """No more of this donation is left to give back than `left_minor`."""
 
 
 class NotThroughProvider(Refused):
@@ -39,68 +46,117 @@ class NotThroughProvider(Refused):
 
 
 class RefundWish(Schema):
-    """Why a gift goes back: a gift is not a purchase."""
+    """Why a gift goes back: a gift is not a purchase. Without `amount_minor`, all that is left of it."""
 
     reason = fields.String(required=True, validate=validate.OneOf(REASONS))
     note = fields.String(required=True, validate=validate.Length(3, 1000))
+    amount_minor = Minor(validate=validate.Range(min=1))
 
 
 class RefundShown(Schema):
-    """`status`: requested, completed or failed."""
+    """`status`: waiting for an approval, requested, completed, returned (it came back to us), failed or
+    rejected. `surplus_id` names the second payment that it gives back instead of the gift."""
 
     id = fields.UUID(required=True)
     donation_id = fields.UUID(required=True)
+    surplus_id = fields.UUID(allow_none=True)
     status = fields.String(required=True, validate=validate.OneOf(STATUSES))
     amount_minor = Minor(required=True)
     currency = fields.String(required=True)
     reason = fields.String(required=True)
     note = fields.String(required=True)
     requested_at = fields.AwareDateTime(required=True)
+    requested_by = fields.UUID(allow_none=True)
+    approved_at = fields.AwareDateTime(allow_none=True)
+    approved_by = fields.UUID(allow_none=True)
     completed_at = fields.AwareDateTime(allow_none=True)
+    returned_at = fields.AwareDateTime(allow_none=True)
+    failed_at = fields.AwareDateTime(allow_none=True)
     failure = fields.String(allow_none=True)
+    rejected_by = fields.UUID(allow_none=True)
+    rejection = fields.String(allow_none=True)
 
 
 @routes.post(
     "/<uuid:donation_id>/refunds",
     allow="giving.refund",
-    refuses=(DonationNotSettled, RefundUnderWay, NotThroughProvider),
+    refuses=(DonationNotSettled, DonationDisputed, RefundUnderWay, RefundTooLarge, NotThroughProvider),
 )
 @routes.arguments(RefundWish)
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, RefundShown)
 def create(wish: dict[str, Any], header: dict[str, str], donation_id: UUID) -> Refund:
-    """Give the whole gift back to the donor."""
+    """Give a gift back to the donor, or a part of it; above the entity's limit, once somebody else agrees."""
     telemetry.concerns(donation_id)
     with Transaction() as session:
-        values = prepared(session, donation_id, key=header["key"], at=now())
-        refund = once(
-            session, Refund, header["key"], values=values | {"requested_by": caller().person_id}, **wish
-        )
+        lock(session, Donation, donation_id)
+
+        def values() -> dict[str, Any]:
+            asked = wish.get("amount_minor")
+            return prepared(session, donation_id, amount_minor=asked, by=caller().person_id, at=now())
+
+        refund = once(session, Refund, header["key"], values=values, **wish)
         if not refund.repeated:
             note(session, refund, at=now())
+        if refund.status == "waiting":
+            refund.release()
     return carry_out(refund)
 
 
-def prepared(session: Session, donation_id: UUID, *, key: str, at: datetime) -> dict[str, Any]:
-    """The values of a new refund of this donation; raises unless it is settled and nobody refunds it yet."""
-    donation = lock(session, Donation, donation_id)
-    live = select(Refund).where(Refund.donation_id == donation_id, Refund.failed_at.is_(None))
-    other = session.execute(live).scalar_one_or_none()
-    if other is not None and other.idempotency_key != key:
-        raise RefundUnderWay if donation.refunded_at is None else DonationNotSettled
-    settlement = session.get(Settlement, donation_id)
+def prepared(
+    session: Session, donation_id: UUID, *, by: UUID | None, at: datetime, amount_minor: int | None = None
+) -> dict[str, Any]:
+    """The values of a new refund of this donation, of which there must be so much left."""
+    donation, settlement = lock(session, Donation, donation_id), session.get(Settlement, donation_id)
     if settlement is None:
         raise DonationNotSettled
-    if settlement.account not in current().accounts:
-        raise NotThroughProvider
+    check_account(settlement.account)
+    disputes.check_refundable(session, donation)
+    amount_minor = _available(session, donation, amount_minor)
     return {
         "donation_id": donation_id,
         "account": settlement.account,
-        "amount_minor": donation.amount_minor,
+        "amount_minor": amount_minor,
         "currency": donation.currency,
+        "requested_by": by,
         "requested_at": at,
         "retry_at": at + timedelta(minutes=1),
+        "needs_approval": _is_above_limit(session, donation, amount_minor),
     }
+
+
+def check_account(account: str) -> None:
+    """Raise NotThroughProvider unless we can ask the provider on this account."""
+    if account not in current().accounts:
+        raise NotThroughProvider
+
+
+def _available(session: Session, donation: Donation, asked_minor: int | None) -> int:
+    """What goes back: as much as was asked for, or all that is neither gone nor on its way."""
+    under_way = _asked(session, donation, Refund.completed_at.is_(None))
+    left = donation.left_minor - under_way
+    if left <= 0:
+        raise RefundUnderWay if under_way else DonationNotSettled
+    if asked_minor is not None and asked_minor > left:
+        raise RefundTooLarge(left_minor=left)
+    return asked_minor or left
+
+
+def _is_above_limit(session: Session, donation: Donation, amount_minor: int) -> bool:
+    """Whether another person must agree; a gift given back in small parts is not below it."""
+    entity = select(Entity.refund_alone_minor).join(Campaign, Campaign.entity_id == Entity.id)
+    limit = session.execute(entity.where(Campaign.id == donation.campaign_id)).scalar_one()
+    before = _asked(session, donation, Refund.requested_by.is_not(None))
+    return limit is not None and before + amount_minor > limit
+
+
+def _asked(session: Session, donation: Donation, which: Any) -> int:
+    """The sum of the donation's refunds that did not end in vain."""
+    asked = select(func.coalesce(func.sum(Refund.amount_minor), 0)).where(
+        Refund.donation_id == donation.id, Refund.surplus_id.is_(None)
+    )
+    live = asked.where(Refund.failed_at.is_(None), Refund.returned_at.is_(None), which)
+    return int(session.execute(live).scalar_one())
 
 
 def note(session: Session, refund: Refund, *, at: datetime) -> None:
@@ -108,7 +164,7 @@ def note(session: Session, refund: Refund, *, at: datetime) -> None:
     audit.record(
         session,
         by=refund.requested_by,
-        action="donation.refunded",
+        action="donation.refunded" if refund.surplus_id is None else "surplus.refunded",
         subject=("donation", refund.donation_id),
         right="giving.refund",
         reason=refund.reason,
@@ -121,12 +177,13 @@ def note(session: Session, refund: Refund, *, at: datetime) -> None:
 def carry_out(refund: Refund) -> Refund:
     """Ask the provider, with the refund's id as key, outside any transaction, and keep the answer.
 
-    What the provider refuses for good ends the refund; when it does not answer, `chase` asks again.
+    What the provider refuses for good ends the refund; when it does not answer, `chase` asks again. Nothing
+    is asked for one that waits for an approval.
     """
     if refund.status != "requested":
         return refund
     with Transaction() as session:
-        payment_id = session.get_one(Settlement, refund.donation_id).payment_id
+        payment_id = _payment_id(session, refund)
     try:
         done = _ask(refund, payment_id)
     except gateway.ProviderRefused as refusal:
@@ -138,10 +195,16 @@ def carry_out(refund: Refund) -> Refund:
         return session.get_one(Refund, refund.id)
 
 
+def _payment_id(session: Session, refund: Refund) -> str:
+    if refund.surplus_id is not None:
+        return session.get_one(Surplus, refund.surplus_id).payment_id
+    return session.get_one(Settlement, refund.donation_id).payment_id
+
+
 def _ask(refund: Refund, payment_id: str) -> ProviderRefund:
     """The refund as the provider has it; past the life of its key we search before asking again."""
     account = current().account(refund.account)
-    if now() - refund.requested_at > KEY_LIFE:
+    if now() - (refund.approved_at or refund.requested_at) > KEY_LIFE:
         done = gateway.find_refund(account, refund.id, payment_intent=payment_id)
         if done is not None:
             return done
@@ -155,7 +218,7 @@ def _ask(refund: Refund, payment_id: str) -> ProviderRefund:
 
 
 def give_up(session: Session, refund_id: UUID, *, failure: str, at: datetime) -> None:
-    """The provider refuses this refund: the gift stays settled."""
+    """The provider refuses this refund: the gift stays as it is."""
     refund = lock(session, Refund, refund_id)
     if refund.completed_at is None and refund.failed_at is None:
         refund.failed_at, refund.failure = at, failure
@@ -165,11 +228,13 @@ def give_up(session: Session, refund_id: UUID, *, failure: str, at: datetime) ->
 def waiting(session: Session, *, at: datetime, most: int = 20) -> list[Refund]:
     """Refunds of ours that the provider has not confirmed; each is asked about again in a while.
 
-    Those of an account that is not ours at the moment wait until it is.
+    Those of an account that is not ours at the moment wait until it is, and those that nobody has approved
+    until somebody does.
     """
     late = (
         select(Refund)
         .where(Refund.completed_at.is_(None), Refund.failed_at.is_(None), Refund.retry_at <= at)
+        .where(~Refund.needs_approval | Refund.approved_at.is_not(None))
         .where(Refund.reason != "provider", Refund.account.in_(list(current().accounts)))
         .order_by(Refund.retry_at)
         .limit(most)
@@ -177,7 +242,8 @@ def waiting(session: Session, *, at: datetime, most: int = 20) -> list[Refund]:
     )
     found = list(session.execute(late).scalars())
     for each in found:
-        each.retry_at = at + min(max(at - each.requested_at, timedelta(minutes=1)), timedelta(hours=6))
+        asked_at = each.approved_at or each.requested_at
+        each.retry_at = at + min(max(at - asked_at, timedelta(minutes=1)), timedelta(hours=6))
     return found
 
 

@@ -2,7 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from services.giving import checkouts, debits, donations, provider_events, reconciliations, refunds
+from services.giving import (
+    checkouts,
+    debits,
+    donations,
+    gift_changes,
+    provider_events,
+    reconciliations,
+    refunds,
+)
 from services.giving.models import Transaction
 from services.giving.settings import current
 from shared.jobs import every
@@ -33,6 +41,13 @@ def announce_debits(at: datetime) -> int:
 def chase_refunds(at: datetime) -> int:
     """Refunds that were interrupted, or that the bank takes its time for."""
     return refunds.chase(at=at)
+
+
+@every(MINUTE)
+def fill_refunded(at: datetime) -> int:
+    """What went back of gifts that the code of before parts refunded, while it ran."""
+    with Transaction() as session:
+        return gift_changes.fill_refunded(session)
 
 
 @every(10 * MINUTE)

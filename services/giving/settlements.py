@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from services.giving import findings, gifts, ledger
+from services.giving import findings, gifts, ledger, surpluses
 from services.giving.models import Campaign, Settlement
 from shared import outbox
 from shared.db import lock, uuid7
@@ -120,10 +120,20 @@ def _differences(gift: gifts.Gift, paid: Paid) -> dict[str, object]:
 
 
 def _again(session: Session, gift: gifts.Gift, paid: Paid, *, at: datetime) -> str:
-    """The gift is ours already: the same payment is no news, another one is a gift paid twice."""
+    """The gift is ours already: the same payment is no news, another one is the donor's and held for them."""
     settlement = session.get_one(Settlement, gift.donation_id)
     if settlement.payment_id == paid.payment_id:
         return "ignored"
+    surpluses.keep(
+        session,
+        gift,
+        account=paid.account,
+        payment_id=paid.payment_id,
+        amount_minor=paid.amount_minor,
+        currency=paid.currency,
+        paid_at=paid.paid_at,
+        at=at,
+    )
     detail = {"first": settlement.payment_id, "second": paid.payment_id, "amount_minor": paid.amount_minor}
     return findings.mismatch(
         session, "paid_twice", paid.account, paid.payment_id, gift.donation_id, detail, at=at

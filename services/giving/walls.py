@@ -53,7 +53,7 @@ def show(query: dict[str, Any], id_or_slug: str) -> Any:
 
 
 def latest(session: Session, campaign_id: UUID, *, most: int) -> list[dict[str, Any]]:
-    """The newest settled gifts (by ix_donations_wall); refunded ones leave the wall at once."""
+    """The newest settled gifts (by ix_donations_wall); those refunded or disputed whole leave it at once."""
     newest = (
         select(Donation, Donor)
         .join(Donor, Donor.id == Donation.donor_id)
@@ -69,7 +69,7 @@ def _entry(donation: Donation, donor: Donor) -> dict[str, Any]:
     return {
         "name": _short(donor) if donation.wall_shows_name else None,
         "class_year": donor.class_year,
-        "amount_minor": donation.amount_minor if donation.wall_shows_amount else None,
+        "amount_minor": donation.left_minor if donation.wall_shows_amount else None,
         "at": donation.settled_at,
     }
 

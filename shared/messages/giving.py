@@ -110,7 +110,7 @@ class DonationFailed(Gift, Message):
 
 
 class DonationRefunded(Gift, Message):
-    """Money of a gift went back to the donor; `refunded_minor` is the sum of all its refunds."""
+    """Money of a gift went back to the donor; `refunded_minor` is the sum of all its refunds that stand."""
 
     type = "donation.refunded"
     topic = "amicale.giving"
@@ -122,6 +122,38 @@ class DonationRefunded(Gift, Message):
     refunded_at = fields.AwareDateTime(required=True)
     reason = fields.String(required=True)
     contact = fields.Nested(Contact)
+
+
+class DonationRefundReturned(Gift, Message):
+    """A refund came back to us: the donor's bank did not take it. `refunded_minor` is what still is."""
+
+    type = "donation.refund_returned"
+    topic = "amicale.giving"
+    key = "donation_id"
+
+    refund_id = fields.UUID(required=True)
+    refund_minor = _minor()
+    refunded_minor = _minor()
+    returned_at = fields.AwareDateTime(required=True)
+    contact = fields.Nested(Contact)
+
+
+class DonationDisputed(Gift, Message):
+    """The donor's bank took money of a gift back, or decided: won gives it again, lost keeps it.
+
+    Said each time that `status` or the money changes; `disputed_minor` is what banks hold of the gift now.
+    """
+
+    type = "donation.disputed"
+    topic = "amicale.giving"
+    key = "donation_id"
+
+    dispute_id = fields.UUID(required=True)
+    status = fields.String(required=True, validate=validate.OneOf(["opened", "won", "lost"]))
+    reason = fields.String(required=True, metadata={"description": "the bank’s: fraudulent, duplicate, …"})
+    dispute_minor = _minor()
+    disputed_minor = _minor()
+    disputed_at = fields.AwareDateTime(required=True)
 
 
 class DonorAttached(Message):

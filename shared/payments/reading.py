@@ -3,7 +3,17 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from shared.payments.records import Charge, Checkout, Mandate, Method, Movement, Page, Payment, Refund
+from shared.payments.records import (
+    Charge,
+    Checkout,
+    Dispute,
+    Mandate,
+    Method,
+    Movement,
+    Page,
+    Payment,
+    Refund,
+)
 
 if TYPE_CHECKING:
     import stripe
@@ -107,6 +117,36 @@ def refund(made: "stripe.Refund") -> Refund:
         refund_id=_mark(made.metadata, "refund_id"),
         failure_reason=getattr(made, "failure_reason", None),
         created_at=_time(made.created),
+    )
+
+
+def dispute(told: dict[str, Any]) -> Dispute:
+    """From the JSON of a webhook; KeyError, TypeError or ValueError of what is no dispute."""
+    due = (told.get("evidence_details") or {}).get("due_by")
+    return Dispute(
+        id=str(told["id"]),
+        status=str(told["status"]),
+        amount_minor=int(told["amount"]),
+        currency=str(told["currency"]).upper(),
+        payment_intent=told.get("payment_intent"),
+        reason=str(told.get("reason") or "general"),
+        answer_by=_time(int(due)) if due else None,
+        movements=tuple(_told_movement(each) for each in told.get("balance_transactions") or ()),
+        created_at=_time(int(told["created"])),
+    )
+
+
+def _told_movement(line: dict[str, Any]) -> Movement:
+    return Movement(
+        id=str(line["id"]),
+        kind=str(line["type"]),
+        amount_minor=int(line["amount"]),
+        fee_minor=int(line["fee"]),
+        net_minor=int(line["net"]),
+        currency=str(line["currency"]).upper(),
+        source=line.get("source"),
+        created_at=_time(int(line["created"])),
+        available_at=_time(int(line["available_on"])),
     )
 
 

@@ -108,6 +108,25 @@ class Payment:
 
 
 @dataclass(frozen=True)
+class Dispute:
+    """Money that the donor's bank asks back. `status` is the provider's: lost, won and others (see its API).
+
+    `movements` are what it did to the account's balance so far: the money withdrawn, its fee beside it, and
+    perhaps the money reinstated.
+    """
+
+    id: str
+    status: str
+    amount_minor: int
+    currency: str
+    payment_intent: str | None
+    reason: str
+    answer_by: datetime | None
+    movements: tuple[Movement, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
 class Refund:
     """Money given back; `status` is pending, requires_action, succeeded, failed or canceled."""
 

@@ -14,10 +14,8 @@ URL = "/api/v1/giving/activity"
 YESTERDAY = world.NOW - timedelta(days=1)
 
 
-def refund(gift, at):
-    with Transaction() as session:
-        told = {"id": gift.id, "at": at}
-        session.execute(text("update donations set refunded_at = :at where id = :id"), told)
+def refund(gift):
+    assert world.tell(gift, gift.event("refund.created")) == ["applied"]
 
 
 def refuse(gift, at):
@@ -34,8 +32,11 @@ def test_gifts_refunds_and_refusals_since_a_moment_are_counted_in_all_campaigns(
     old = world.settled(one, 1000, at=long_ago)
     world.settled(one, 2000)
     given_back = world.settled(other, 4000)
-    refund(old, world.NOW)
-    refund(given_back, world.NOW)
+    refund(old)
+    refund(given_back)
+    disputed, parted = world.settled(one, 500), world.settled(one, 3000)
+    world.tell(disputed, disputed.dispute())
+    world.tell(parted, parted.part(1000))
     refuse(world.begin(one), world.NOW)
     refuse(world.begin(one), long_ago)
     world.begin(one)
@@ -49,10 +50,12 @@ def test_gifts_refunds_and_refusals_since_a_moment_are_counted_in_all_campaigns(
 
     assert answer.json == {
         "currency": "EUR",
-        "gifts_count": 2,
-        "gifts_minor": 6000,
-        "refunds_count": 2,
-        "refunds_minor": 5000,
+        "gifts_count": 4,
+        "gifts_minor": 9500,
+        "refunds_count": 3,
+        "refunds_minor": 6000,
+        "disputes_count": 1,
+        "disputes_minor": 500,
         "declined_count": 2,
     }
 
@@ -117,14 +120,20 @@ def test_a_month_is_counted_by_days_where_the_school_is(giving):
     }
     for at, amount in gifts.items():
         world.settled(campaign_id, amount * 100, at=at)
-    refund(world.settled(campaign_id, 7700, at=datetime(2026, 11, 2, tzinfo=UTC)), world.NOW)
+    refund(world.settled(campaign_id, 7700, at=datetime(2026, 11, 2, tzinfo=UTC)))
+    parted = world.settled(campaign_id, 9000, at=datetime(2026, 11, 3, 12, tzinfo=UTC))
+    world.tell(parted, parted.part(8900))
 
     with Transaction() as session:
         seen = activity.month_of(session, date(2026, 11, 8))
 
     assert (seen["first"], seen["last"]) == (date(2026, 11, 1), date(2026, 11, 30))
-    assert [(day["on"].day, day["day_minor"]) for day in seen["curve"]] == [(1, 400_000), (8, 5_000_000)]
-    assert seen["curve"][-1]["raised_minor"] == seen["raised_minor"] == 5_400_000
+    assert [(day["on"].day, day["day_minor"]) for day in seen["curve"]] == [
+        (1, 400_000),
+        (3, 100),
+        (8, 5_000_000),
+    ]
+    assert seen["curve"][-1]["raised_minor"] == seen["raised_minor"] == 5_400_100
     assert seen["previous_minor"] == 32_000
 
 

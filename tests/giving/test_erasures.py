@@ -90,7 +90,8 @@ EMPTY = {
     "person": {"merged_into", "email_mark", "name_key", "attached_at", "erased_at"},
     "guest": {"version", "merged_into", "class_year", "verified", "contactable", "erased_at"},
     "gift": {
-        "failed_at", "failure", "refunded_at", "claimed_until", "link_version",
+        "failed_at", "failure", "refunded_at", "refunded_minor", "disputed_minor", "claimed_until",
+        "link_version",
         "caller", "route", "idempotency_key", "wish_hash", "signed_in",
     },
 }  # fmt: skip

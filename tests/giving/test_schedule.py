@@ -26,7 +26,7 @@ def test_every_job_runs_on_an_empty_system(school):
 
 def test_every_job_has_a_name_of_its_own():
     names = [job.name for job in jobs_of(schedule)]
-    assert len(names) == len(set(names)) == 7
+    assert len(names) == len(set(names)) == 8
 
 
 def test_a_page_that_nobody_paid_or_closed_ends_after_a_day(school):
@@ -119,7 +119,9 @@ def test_a_refund_that_our_own_rows_contradict_stops_no_other(school):
     for donation_id, hours in ((bad, 27), (good, 26)):
         interrupt_refund(donation_id, at=now() - timedelta(hours=hours))
     with school.owner() as owner:
-        owner.execute("update donations set refunded_at = now() where id = %s", [bad])
+        owner.execute(
+            "update donations set refunded_at = now(), refunded_minor = amount_minor where id = %s", [bad]
+        )
     school.provider.switch(webhook_drop_percent=100)
 
     assert schedule.chase_refunds(now()) == 1
@@ -143,8 +145,8 @@ def test_a_refund_whose_payment_is_not_in_the_books_stops_no_other(school):
 def interrupt_refund(donation_id, *, at):
     """As after the first transaction of the route: the provider has not heard of it."""
     with Transaction() as session:
-        values = refunds.prepared(session, donation_id, key="k", at=at)
-        wish = {"reason": "duplicate", "note": "Deux fois", "requested_by": donation_id}
+        values = refunds.prepared(session, donation_id, by=donation_id, at=at)
+        wish = {"reason": "duplicate", "note": "Deux fois"}
         session.add(Refund(id=uuid7(), **values, **wish))
 
 

@@ -9,9 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.giving import checkouts, consumers, donations, drafts, launches, settlements
+from services.giving import checkouts, consumers, donations, drafts, launches, provider_events, settlements
 from services.giving.models import Checkout, Donation, Entity, Fund, Transaction
 from services.giving.settings import current
+from services.giving.told_events import Told
 from shared.db import uuid7
 from shared.messages import PersonCard, email_mark
 
@@ -125,6 +126,35 @@ class Begun:
             "data": {"object": objects.get(type, session) | changed},
         }
 
+    def dispute(
+        self, status: str = "needs_response", minor: int = 0, *, id: str = "", reason: str = "fraudulent"
+    ) -> dict[str, Any]:
+        """An event of the provider about a dispute of this gift, with the movements of money so far."""
+        minor, id = minor or self.amount_minor, id or f"du_{self.checkout_id.hex}"
+        moved = [(f"txn_out_{id}", -minor, 2000)] if not status.startswith("warning") else []
+        moved += [(f"txn_in_{id}", minor, 0)] if status == "won" else []
+        kind = {"needs_response": "created", "won": "closed", "lost": "closed", "warning_closed": "closed"}
+        dispute = {
+            "id": id, "object": "dispute", "status": status, "amount": minor, "currency": "eur",
+            "payment_intent": self.payment_id, "reason": reason, "created": int(NOW.timestamp()),
+            "evidence_details": {"due_by": int(NOW.timestamp()) + 9 * 86400},
+            "balance_transactions": [
+                {
+                    "id": movement, "type": "adjustment", "amount": amount, "fee": fee, "net": amount - fee,
+                    "currency": "eur", "source": id, "created": int(NOW.timestamp()) + number,
+                    "available_on": int(NOW.timestamp()),
+                }
+                for number, (movement, amount, fee) in enumerate(moved)
+            ],
+        }  # fmt: skip
+        return self.event(f"charge.dispute.{kind.get(status, 'updated')}") | {"data": {"object": dispute}}
+
+    def part(self, minor: int, *, id: str = "", **changed: Any) -> dict[str, Any]:
+        """An event of the provider: a part of this gift went back, asked for there."""
+        return self.event(
+            "refund.created", amount=minor, id=id or f"re_{minor}_{self.checkout_id.hex}", **changed
+        )
+
 
 def begin(
     campaign_id: UUID, amount_minor: int = 5000, *, by: UUID | None = None, at: datetime = NOW, **who: Any
@@ -147,6 +177,16 @@ def settled(campaign_id: UUID, amount_minor: int = 5000, *, at: datetime = NOW, 
     with Transaction() as session:
         assert settlements.settle(session, gift.paid, at=at) == "applied"
     return gift
+
+
+def tell(gift: Begun, *events: dict[str, Any], at: datetime = NOW) -> list[str]:
+    """These events of the provider came; what became of each."""
+    found = []
+    for event in events:
+        with Transaction() as session:
+            told = Told(event, account=gift.account, at=at)
+            found.append(provider_events.take(session, told, body=json.dumps(event)))
+    return found
 
 
 def state(gift: Begun) -> Donation:

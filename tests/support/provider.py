@@ -70,10 +70,10 @@ class Provider:
     def behave(self) -> None:
         self._said(httpx.delete(f"{self.url}/sandbox/control/switches"))
 
-    def dispute(self, payment_intent: str, account: str = "") -> dict[str, Any]:
-        """The bank takes the money of a payment back."""
+    def dispute(self, payment_intent: str, account: str = "", **wish: Any) -> dict[str, Any]:
+        """The bank takes the money of a payment back, or with `question=True` only asks."""
         where = f"{self.url}/sandbox/control/{account or self.account.account}/disputes"
-        return self._said(httpx.post(where, json={"payment_intent": payment_intent}))
+        return self._said(httpx.post(where, json={"payment_intent": payment_intent, **wish}))
 
     def authenticate(self, page: str, *, seen: bool = True) -> httpx.Response:
         """Answer the bank that wants to see who pays (3-D Secure)."""
@@ -92,6 +92,11 @@ class Provider:
         """The bank decides: won or lost."""
         where = f"{self.url}/sandbox/control/{account or self.account.account}/disputes/{id}/closures"
         return self._said(httpx.post(where, json={"outcome": outcome}))
+
+    def fail_refund(self, id: str, account: str = "") -> dict[str, Any]:
+        """A refund comes back: the donor's bank did not take it."""
+        where = f"{self.url}/sandbox/control/{account or self.account.account}/refunds/{id}/failures"
+        return self._said(httpx.post(where))
 
     def forget_answers(self) -> None:
         """A day passes: a repeated key means nothing any more."""

@@ -4,6 +4,7 @@ from services.giving.models.base import Base, Transaction, database
 from services.giving.models.campaigns import Campaign, CampaignDonor, CampaignTotal
 from services.giving.models.checkouts import Checkout
 from services.giving.models.debits import Debit
+from services.giving.models.disputes import Dispute
 from services.giving.models.donations import Donation
 from services.giving.models.donors import Donor
 from services.giving.models.entities import Entity
@@ -13,6 +14,7 @@ from services.giving.models.ledger import LedgerEntry, LedgerTransaction
 from services.giving.models.provider_events import ProviderEvent
 from services.giving.models.refunds import Refund
 from services.giving.models.settlements import Settlement
+from services.giving.models.surpluses import Surplus
 from services.giving.models.tax_rates import TaxRate
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "CampaignTotal",
     "Checkout",
     "Debit",
+    "Dispute",
     "Donation",
     "Donor",
     "Entity",
@@ -33,6 +36,7 @@ __all__ = [
     "Reconciliation",
     "Refund",
     "Settlement",
+    "Surplus",
     "TaxRate",
     "Transaction",
     "database",

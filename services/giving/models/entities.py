@@ -4,7 +4,9 @@ from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.giving.models.base import Base
-from shared.db import Id, Instant
+from shared.db import Id, Instant, Minor
+
+REFUND_ALONE_MINOR = 50_000
 
 
 class Entity(Base):
@@ -14,6 +16,7 @@ class Entity(Base):
     __table_args__ = (
         CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'", name="slug"),
         CheckConstraint("creditor_id ~ '^[A-Z]{2}[0-9]{2}[A-Z0-9]{3}[A-Z0-9]{1,28}$'", name="creditor_id"),
+        CheckConstraint("refund_alone_minor >= 0", name="refund_alone"),
     )
 
     id: Mapped[Id]
@@ -23,4 +26,8 @@ class Entity(Base):
     can_issue_receipts: Mapped[bool]
     creditor_id: Mapped[str | None] = mapped_column(Text)
     """SEPA creditor identifier: without one, no debit is offered."""
+    refund_alone_minor: Mapped[Minor | None] = mapped_column(
+        default=REFUND_ALONE_MINOR, server_default=str(REFUND_ALONE_MINOR)
+    )
+    """Up to this, in euro cents, one person may give money of a gift back; null: whatever the sum."""
     created_at: Mapped[Instant]
