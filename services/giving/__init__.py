@@ -1,10 +1,11 @@
 """Giving: campaigns, gifts and the books.
 
 Owns: legal entities, funds, campaigns and their exact totals, donations, checkouts, settlements, refunds,
-the ledger, reconciliations with the payment provider and what they find; a replica of people as `Donor`.
+disputes, surpluses (second payments of a gift), the ledger, reconciliations with the payment provider and
+what they find; a replica of people as `Donor`.
 
 Says (amicale.giving): campaign.launched, campaign.goal_reached, debit.announced, donation.settled,
-donation.failed, donation.refunded, donor.attached.
+donation.failed, donation.refunded, donation.refund_returned, donation.disputed, donor.attached.
 
 Hears: person.card (amicale.people).
 

@@ -6,8 +6,9 @@ of each CRM the marks of what was written there (memories, events), what is bein
 conflicts, comparisons and the differences they found.
 Says: `crm.conflict_found` on `amicale.notify`.
 Hears: `person.card`, `donation.settled`, `debit.announced`, `donation.failed`, `donation.refunded`,
-`donor.attached`, `registration.confirmed`, `registration.rescheduled`, `registration.cancelled`,
-`registrant.attached`, `sign_in.link_issued`, `account.opened`.
+`donation.refund_returned`, `donation.disputed`, `donor.attached`,
+`registration.confirmed`, `registration.rescheduled`, `registration.cancelled`, `registrant.attached`,
+`sign_in.link_issued`, `account.opened`.
 Doors: `/api/v1/notify/` (emails, subscriptions, deliveries, conflicts, comparisons, timelines), the consumers
 above, and by the clock: the senders of emails, the pushers of deliveries, the comparisons with CRMs, the
 clearing of secrets; and the command demo.

@@ -7,8 +7,10 @@ from shared.inbox import hears
 from shared.messages import (
     AccountOpened,
     DebitAnnounced,
+    DonationDisputed,
     DonationFailed,
     DonationRefunded,
+    DonationRefundReturned,
     DonationSettled,
     DonorAttached,
     PersonCard,
@@ -53,6 +55,16 @@ def donation_failed(session, message):
 @hears(DonationRefunded)
 def donation_refunded(session, message):
     gifts.refunded(session, message, settings=current(), at=now())
+
+
+@hears(DonationRefundReturned)
+def donation_refund_returned(session, message):
+    gifts.refund_returned(session, message, at=now())
+
+
+@hears(DonationDisputed)
+def donation_disputed(session, message):
+    gifts.disputed(session, message, at=now())
 
 
 @hears(DonorAttached)

@@ -11,7 +11,15 @@ from services.notify import addresses, changes, emails, guests, parties, timelin
 from services.notify.settings import NotifySettings
 from shared.clock import today
 from shared.i18n import format_day, words
-from shared.messages import DebitAnnounced, DonationFailed, DonationRefunded, DonationSettled, DonorAttached
+from shared.messages import (
+    DebitAnnounced,
+    DonationDisputed,
+    DonationFailed,
+    DonationRefunded,
+    DonationRefundReturned,
+    DonationSettled,
+    DonorAttached,
+)
 from shared.money import format_money
 
 REASONS = {
@@ -23,7 +31,8 @@ REASONS = {
 FAILURES_TOLD = frozenset({"declined", "error"})
 """An abandoned or cancelled page is the donor's own choice: nobody writes to them about it."""
 
-AnyGift = DonationSettled | DebitAnnounced | DonationFailed | DonationRefunded
+WrittenOf = DonationSettled | DebitAnnounced | DonationFailed | DonationRefunded
+AnyGift = WrittenOf | DonationRefundReturned | DonationDisputed
 
 
 def settled(session: Session, message: DonationSettled, *, settings: NotifySettings, at: datetime) -> None:
@@ -146,6 +155,55 @@ def refunded(session: Session, message: DonationRefunded, *, settings: NotifySet
     )
 
 
+def refund_returned(session: Session, message: DonationRefundReturned, *, at: datetime) -> None:
+    """A refund came back to the school, which looks for another way: the CRM and the story follow."""
+    _keep(session, message)
+    party_id = parties.resolve(session, message.party_id)
+    _change(session, message, party_id, occurred_at=message.returned_at, at=at)
+    _narrate(
+        session,
+        message,
+        "gift_refund_returned",
+        at=message.returned_at,
+        minor=message.refund_minor,
+        words={
+            "fr": "Le remboursement de {sum} est revenu («\u00a0{campaign}\u00a0»)",
+            "en": "The refund of {sum} came back (“{campaign}”)",
+        },
+    )
+
+
+DISPUTES = {
+    "opened": {
+        "fr": "A contesté {sum} auprès de sa banque («\u00a0{campaign}\u00a0»)",
+        "en": "Disputed {sum} with their bank (“{campaign}”)",
+    },
+    "won": {
+        "fr": "La banque a rejeté la contestation de {sum} («\u00a0{campaign}\u00a0»)",
+        "en": "The bank rejected the dispute of {sum} (“{campaign}”)",
+    },
+    "lost": {
+        "fr": "La banque a repris {sum} («\u00a0{campaign}\u00a0»)",
+        "en": "The bank took {sum} back (“{campaign}”)",
+    },
+}
+
+
+def disputed(session: Session, message: DonationDisputed, *, at: datetime) -> None:
+    """The donor's bank takes the gift back, or gives it again: nobody is written to."""
+    _keep(session, message)
+    party_id = parties.resolve(session, message.party_id)
+    _change(session, message, party_id, occurred_at=message.disputed_at, at=at)
+    _narrate(
+        session,
+        message,
+        "gift_disputed",
+        at=message.disputed_at,
+        minor=message.dispute_minor,
+        words=DISPUTES[message.status],
+    )
+
+
 def attached(session: Session, message: DonorAttached, *, at: datetime) -> None:
     """A guest's gifts are a person's: both states change for the CRM, and the story says since when."""
     guests.attach(session, message.party_id, message.person_id, at=message.attached_at)
@@ -169,31 +227,43 @@ def attached(session: Session, message: DonorAttached, *, at: datetime) -> None:
 
 KEEP = text("""
 insert into gifts (donation_id, party_id, campaign_id, campaign_title_fr, campaign_title_en, entity_name,
-  amount_minor, currency, settled_at, refunded_minor, refunded_at)
-values (:donation_id, :party_id, :campaign_id, :fr, :en, :entity_name,
-  :amount_minor, :currency, :settled_at, :refunded_minor, :refunded_at)
+  amount_minor, currency, settled_at)
+values (:donation_id, :party_id, :campaign_id, :fr, :en, :entity_name, :amount_minor, :currency, :settled_at)
 on conflict (donation_id) do update set
-  settled_at = coalesce(excluded.settled_at, gifts.settled_at),
-  refunded_minor = greatest(excluded.refunded_minor, gifts.refunded_minor),
-  refunded_at = coalesce(excluded.refunded_at, gifts.refunded_at)
+  settled_at = coalesce(excluded.settled_at, gifts.settled_at)
 """)
-"""In whichever order it is heard, and a refund only grows."""
+REFUNDED = text("""
+update gifts set refunded_minor = :refunded_minor, refunds_told = :message_id,
+  refunded_at = case when :refunded_minor > 0 then coalesce(cast(:at as timestamptz), refunded_at) end
+where donation_id = :donation_id and (refunds_told is null or refunds_told < :message_id)
+""")
+DISPUTED = text("""
+update gifts set disputed_minor = :disputed_minor, disputes_told = :message_id
+where donation_id = :donation_id and (disputes_told is null or disputes_told < :message_id)
+""")
+"""In whichever order it is heard: ids of messages rise, and the latest that told a sum counts."""
 
 
-def _keep(session: Session, message: DonationSettled | DonationRefunded) -> None:
+def _keep(
+    session: Session, message: DonationSettled | DonationRefunded | DonationRefundReturned | DonationDisputed
+) -> None:
     """Take over what is told of a gift."""
     told = ("donation_id", "party_id", "campaign_id", "entity_name", "amount_minor", "currency")
     values = {name: getattr(message, name) for name in told} | {
         "fr": message.campaign_title["fr"],
         "en": message.campaign_title["en"],
         "settled_at": getattr(message, "settled_at", None),
-        "refunded_minor": getattr(message, "refunded_minor", 0),
-        "refunded_at": getattr(message, "refunded_at", None),
     }
     session.execute(KEEP, values)
+    if isinstance(message, DonationRefunded | DonationRefundReturned):
+        names, at = ("donation_id", "message_id", "refunded_minor"), getattr(message, "refunded_at", None)
+        session.execute(REFUNDED, {name: getattr(message, name) for name in names} | {"at": at})
+    if isinstance(message, DonationDisputed):
+        names = ("donation_id", "message_id", "disputed_minor")
+        session.execute(DISPUTED, {name: getattr(message, name) for name in names})
 
 
-def _meet(session: Session, message: AnyGift, *, at: datetime) -> UUID:
+def _meet(session: Session, message: WrittenOf, *, at: datetime) -> UUID:
     """Who gave, by the id they are known by today; a guest is kept as they spoke of themselves."""
     if message.contact is not None:
         guests.meet(session, message.contact, at=at)
@@ -202,7 +272,7 @@ def _meet(session: Session, message: AnyGift, *, at: datetime) -> UUID:
 
 def _write(
     session: Session,
-    message: AnyGift,
+    message: WrittenOf,
     template: str,
     *,
     party_id: UUID,
@@ -229,7 +299,7 @@ def _write(
     )
 
 
-def _facts(message: AnyGift, locale: str, occurred_at: datetime) -> dict[str, Any]:
+def _facts(message: WrittenOf, locale: str, occurred_at: datetime) -> dict[str, Any]:
     facts = {
         "amount": format_money(message.amount_minor, message.currency, locale),
         "campaign": words(message.campaign_title, locale),
@@ -241,6 +311,8 @@ def _facts(message: AnyGift, locale: str, occurred_at: datetime) -> dict[str, An
         facts["debit_day"] = format_day(message.debit_on, locale)
     if isinstance(message, DonationRefunded):
         facts["refund"] = format_money(message.refund_minor, message.currency, locale)
+        left = message.amount_minor - message.refunded_minor
+        facts["left"] = format_money(left, message.currency, locale) if left > 0 else ""
         facts["reason"] = REASONS.get(str(message.reason), REASONS["error"])[locale]
     return facts
 

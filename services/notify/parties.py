@@ -116,10 +116,13 @@ def _giving(session: Session, party_ids: list[UUID], gifts_max: int | None) -> d
     totals: dict[str, dict[str, Any]] = {}
     for each in told:
         sums = totals.setdefault(
-            each["currency"], {"given_minor": 0, "refunded_minor": 0, "donations_count": 0}
+            each["currency"],
+            {"given_minor": 0, "refunded_minor": 0, "disputed_minor": 0, "donations_count": 0},
         )
-        sums["given_minor"] += each["amount_minor"]
+        gone = each["refunded_minor"] + each["disputed_minor"]
+        sums["given_minor"] += max(each["amount_minor"] - gone, 0)
         sums["refunded_minor"] += each["refunded_minor"]
+        sums["disputed_minor"] += each["disputed_minor"]
         sums["donations_count"] += 1
         sums.setdefault("latest_at", each["settled_at"])
         sums["first_at"] = each["settled_at"]
@@ -138,6 +141,7 @@ def _gift(gift: Gift) -> dict[str, Any]:
         "currency": gift.currency,
         "status": gift.status,
         "refunded_minor": gift.refunded_minor,
+        "disputed_minor": gift.disputed_minor,
         "settled_at": gift.settled_at.isoformat(),
         "refunded_at": gift.refunded_at.isoformat() if gift.refunded_at else None,
     }

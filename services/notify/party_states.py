@@ -11,11 +11,12 @@ from shared.promises import SOMETIMES
 
 
 class GivingTotal(Schema):
-    """What a party gave in one currency, over all its gifts."""
+    """What a party gave in one currency, over all its gifts: `given_minor` is what did not go back to it."""
 
     currency = fields.String(required=True)
     given_minor = fields.Integer(required=True)
     refunded_minor = fields.Integer(required=True)
+    disputed_minor = fields.Integer(required=True)
     donations_count = fields.Integer(required=True)
     first_at = fields.AwareDateTime(required=True)
     latest_at = fields.AwareDateTime(required=True)
@@ -32,6 +33,7 @@ class DonationState(Schema):
     currency = fields.String(required=True)
     status = fields.String(required=True, validate=validate.OneOf(gift.STATUSES))
     refunded_minor = fields.Integer(required=True)
+    disputed_minor = fields.Integer(required=True, metadata={"description": "what the donor’s bank holds"})
     settled_at = fields.AwareDateTime(required=True)
     refunded_at = fields.AwareDateTime(required=True, allow_none=True)
 

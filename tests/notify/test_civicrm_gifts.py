@@ -1,10 +1,11 @@
 """Gifts and their refunds as contributions of a CiviCRM."""
 
-from services.notify import paths
+from services.notify import gifts, paths
 from services.notify.models import Transaction
 from shared.db import uuid7
 from tests.support import facts
 from tests.support.crm_changes import Clock, attach, keep, owners, push, refund, run_dry, settle
+from tests.support.facts import NOW
 
 
 def test_a_gift_becomes_a_contact_with_a_contribution(demo, crm):
@@ -37,6 +38,18 @@ def test_a_refund_is_refunded_there_and_a_refund_in_part_is_stated(demo, crm):
     assert told_of[str(part.donation_id)]["contribution_status_id:name"] == "Completed"
     assert told_of[str(part.donation_id)]["total_amount"] == 120
     assert "20.50 EUR" in told_of[str(part.donation_id)]["source"]
+
+
+def test_what_the_donor_s_bank_took_is_refunded_there_and_says_so(demo, crm):
+    gift = facts.settled()
+    settle(demo, gift)
+    with Transaction() as session:
+        gifts.disputed(session, facts.disputed(gift), at=NOW)
+    push()
+
+    [told] = crm.contributions()
+    assert told["contribution_status_id:name"] == "Refunded"
+    assert "contesté : 120.00 EUR" in told["source"]
 
 
 def test_a_guest_who_is_a_person_brings_the_contributions_along(demo, crm):

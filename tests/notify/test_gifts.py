@@ -143,8 +143,9 @@ def test_a_refund_before_its_gift_ends_in_the_same_state(settings):
     assert state["giving"] == [
         {
             "currency": "EUR",
-            "given_minor": 12_000,
+            "given_minor": 0,
             "refunded_minor": 12_000,
+            "disputed_minor": 0,
             "donations_count": 1,
             "latest_at": gift.settled_at.isoformat(),
             "first_at": gift.settled_at.isoformat(),
@@ -205,3 +206,50 @@ def test_a_gift_after_the_attachment_is_the_persons_for_the_crm(settings):
 
     last = max(_all(CrmChange), key=lambda change: change.position)
     assert (last.party_id, last.cause) == (person_id, "donation.settled")
+
+
+def test_the_email_of_a_part_says_what_remains(settings):
+    gift = facts.settled()
+    _settle(settings, gift)
+    with Transaction() as session:
+        part = facts.refunded(gift, refund_minor=5_000, refunded_minor=5_000)
+        gifts.refunded(session, part, settings=settings, at=NOW)
+
+    [email] = [each for each in _all(Email) if each.template == "gift_refunded"]
+    assert "50\u00a0€ de votre don" in email.subject
+    assert "Ce qui reste de votre don\u202f: 70\u00a0€" in email.text
+    [kept] = _all(Gift)
+    assert (kept.status, kept.refunded_minor) == ("partly_refunded", 5_000)
+
+
+def test_a_refund_that_came_back_is_a_gift_again_whatever_is_heard_first(settings):
+    for order in ((0, 1), (1, 0)):
+        gift = facts.settled()
+        _settle(settings, gift)
+        refund = facts.refunded(gift)
+        back = facts.refund_returned(refund, at=NOW, refunded_minor=0)
+        for number in order:
+            with Transaction() as session:
+                if number:
+                    gifts.refund_returned(session, back, at=NOW)
+                else:
+                    gifts.refunded(session, refund, settings=settings, at=NOW)
+        with Transaction() as session:
+            kept = session.get_one(Gift, gift.donation_id)
+        assert (kept.status, kept.refunded_minor, kept.refunded_at) == ("settled", 0, None)
+
+
+def test_a_dispute_is_told_to_the_crm_and_the_story_and_to_nobody_by_email(settings):
+    gift = facts.settled()
+    _settle(settings, gift)
+    for status, given in (("opened", 0), ("won", 12_000), ("lost", 0)):
+        with Transaction() as session:
+            gifts.disputed(session, facts.disputed(gift, status), at=NOW)
+        with Transaction() as session:
+            state = parties.state(session, gift.party_id)
+        assert state["giving"][0]["given_minor"] == given
+        assert state["donations"][0]["status"] == ("settled" if given else "disputed")
+
+    assert [each.template for each in _all(Email)] == ["gift_received"]
+    assert [each.kind for each in _all(TimelineEntry)] == ["gift_settled"] + ["gift_disputed"] * 3
+    assert len(_all(CrmChange)) == 4

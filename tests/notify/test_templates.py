@@ -30,6 +30,7 @@ def _facts(locale, **values):
         "creditor_id": "FR72ZZZ123456",
         "last4": "2606",
         "partly": False,
+        "left": "",
         "reason": "erreur",
         "until": "23 novembre 2026 à 15:05",
         "link": "https://amicale.test/sign-in/1",

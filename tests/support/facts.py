@@ -9,8 +9,10 @@ from shared.db import uuid7
 from shared.envelope import Envelope, joined
 from shared.messages import (
     DebitAnnounced,
+    DonationDisputed,
     DonationFailed,
     DonationRefunded,
+    DonationRefundReturned,
     DonationSettled,
     Message,
     PersonCard,
@@ -116,6 +118,29 @@ def refunded(
         **values,
     }
     return heard(DonationRefunded(**told), at=at)
+
+
+def refund_returned(refund: DonationRefunded, *, at: datetime, refunded_minor: int) -> DonationRefundReturned:
+    """A refund came back."""
+    told = {name: getattr(refund, name) for name in (*_gift(None, {}), "refund_id", "refund_minor")}
+    return heard(DonationRefundReturned(**told, refunded_minor=refunded_minor, returned_at=at), at=at)
+
+
+def disputed(
+    gift: DonationSettled, status: str = "opened", *, at: datetime = NOW + timedelta(hours=1), **values: Any
+) -> DonationDisputed:
+    """The donor's bank took the whole of a gift, or decided."""
+    told = {
+        "dispute_id": uuid7(),
+        "status": status,
+        "reason": "fraudulent",
+        "dispute_minor": gift.amount_minor,
+        "disputed_minor": 0 if status == "won" else gift.amount_minor,
+        "disputed_at": at,
+        **{name: getattr(gift, name) for name in _gift(None, {}) if name != "contact"},
+        **values,
+    }
+    return heard(DonationDisputed(**told), at=at)
 
 
 def _registration(who: dict[str, Any] | None, values: dict[str, Any]) -> dict[str, Any]:

@@ -115,7 +115,10 @@ class Email(Base):
         or_(
             and_(
                 template == "gift_received",
-                exists().where(Gift.donation_id == correlation_id, Gift.refunded_minor == Gift.amount_minor),
+                exists().where(
+                    Gift.donation_id == correlation_id,
+                    Gift.refunded_minor + Gift.disputed_minor >= Gift.amount_minor,
+                ),
             ),
             and_(
                 template.in_(("registration_confirmed", "registration_rescheduled")),

@@ -76,15 +76,21 @@ def contributions(state: Mapping[str, Any]) -> dict[str, Values]:
 
 
 def _contribution(gift: Mapping[str, Any]) -> Values:
-    """CiviCRM has no state for a refund in part: it stays Completed, its source says how much went back."""
-    source = gift["campaign_title"]["fr"]
-    if gift["status"] == "partly_refunded":
-        back = decimal_text(gift["refunded_minor"], gift["currency"])
-        source = f"{source[:200]} (remboursé en partie : {back} {gift['currency']})"
+    """CiviCRM has no state for a part that went back: it stays Completed, its source says how much did.
+
+    One of which nothing is left is Refunded, whether we gave it back or the donor's bank took it.
+    """
+    source, currency = gift["campaign_title"]["fr"], gift["currency"]
+    refunded, disputed = gift["refunded_minor"], gift["disputed_minor"]
+    is_gone = refunded + disputed >= gift["amount_minor"]
+    if refunded and gift["status"] != "refunded":
+        source = f"{source[:180]} (remboursé en partie : {decimal_text(refunded, currency)} {currency})"
+    if disputed:
+        source = f"{source[:210]} (contesté : {decimal_text(disputed, currency)} {currency})"
     return {
         "total_amount": decimal_text(gift["amount_minor"], gift["currency"]),
         "currency": gift["currency"],
-        "contribution_status_id:name": "Refunded" if gift["status"] == "refunded" else "Completed",
+        "contribution_status_id:name": "Refunded" if is_gone else "Completed",
         "source": source[:255],
     }
 
