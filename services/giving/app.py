@@ -3,7 +3,9 @@
 from flask import Flask
 
 from services.giving import (
+    account_statements,
     activity,
+    books,
     campaigns,
     dashboards,
     disputes,
@@ -16,7 +18,9 @@ from services.giving import (
     findings,
     funds,
     gift_links,
+    journals,
     launches,
+    ledger_accounts,
     my_donations,
     paths,
     reconciliations,
@@ -26,6 +30,7 @@ from services.giving import (
     settings,
     surplus_refunds,
     surpluses,
+    trial_balances,
     walls,
     webhooks,
 )
@@ -55,6 +60,11 @@ NOUNS = (
     funds,
     findings,
     reconciliations,
+    books,
+    ledger_accounts,
+    trial_balances,
+    account_statements,
+    journals,
 )
 
 

@@ -5,14 +5,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from services.giving.models import LedgerEntry, LedgerTransaction
-from services.giving.models.ledger import FEES, PROVIDER
+from services.giving.models.ledger import BANK, FEES, PROVIDER, SUSPENSE
 from shared.db import uuid7
 
-POST_TRANSACTION = insert(LedgerTransaction).inline()
+# What is told of a day in a closed year is booked on the first open one, with its own day beside it.
+POST_TRANSACTION = text(
+    """
+    insert into ledger_transactions (id, kind, entity_id, donation_id, reference, at, value_at, posted_at)
+    select :id, :kind, :entity_id, :donation_id, :reference, greatest(cast(:at as timestamptz), opens_at),
+           case when opens_at > :at then cast(:at as timestamptz) end, :posted_at
+    from (select max(opens_at) as opens_at from closings where entity_id = :entity_id) as books
+    """
+)
 POST_ENTRIES = insert(LedgerEntry).inline()
 
 
@@ -43,13 +51,30 @@ def withdrawal(
     )
 
 
+def payout(amount_minor: int) -> tuple[Line, Line]:
+    """What the provider held came to the bank; a negative amount went the other way."""
+    return moved(PROVIDER, BANK, amount_minor)
+
+
+def unexplained(net_minor: int) -> tuple[Line, Line]:
+    """The provider holds this much more, or less, and nobody knows why."""
+    return moved(SUSPENSE, PROVIDER, net_minor)
+
+
+def moved(source: str, target: str, amount_minor: int) -> tuple[Line, Line]:
+    """From one account to another; a negative amount the other way round."""
+    if amount_minor < 0:
+        source, target, amount_minor = target, source, -amount_minor
+    return Line(target, debit_minor=amount_minor), Line(source, credit_minor=amount_minor)
+
+
 def post(
     session: Session,
     kind: str,
     lines: tuple[Line, ...],
     *,
     entity_id: UUID,
-    donation_id: UUID,
+    donation_id: UUID | None,
     reference: str,
     currency: str,
     at: datetime,

@@ -7,6 +7,7 @@ from services.giving import (
     debits,
     donations,
     gift_changes,
+    ledger_numbers,
     provider_events,
     reconciliations,
     refunds,
@@ -54,6 +55,12 @@ def fill_refunded(at: datetime) -> int:
 def chase_checkouts(at: datetime) -> int:
     """Payment pages that must have closed, whose end nobody told us."""
     return checkouts.chase(at=at)
+
+
+@every(10 * MINUTE)
+def number_transactions(at: datetime) -> int:
+    """What is in the books and has no number yet."""
+    return ledger_numbers.give_all(at=at)
 
 
 @every(HOUR)

@@ -53,8 +53,11 @@ SETTLE = text(
         (donation_id, checkout_id, account, payment_id, paid_at, settled_at, retry_at, method_kind)
       select id, :checkout_id, :account, :payment_id, :paid_at, :at, :at, :method from gift
     ), booked as (
-      insert into ledger_transactions (id, kind, entity_id, donation_id, reference, at, posted_at)
-      select :transaction_id, 'gift', :entity_id, id, :payment_id, :paid_at, :at from gift
+      insert into ledger_transactions (id, kind, entity_id, donation_id, reference, at, value_at, posted_at)
+      select :transaction_id, 'gift', :entity_id, id, :payment_id,
+             greatest(cast(:paid_at as timestamptz), opens_at),
+             case when opens_at > :paid_at then cast(:paid_at as timestamptz) end, :at
+      from gift, (select max(opens_at) as opens_at from closings where entity_id = :entity_id) as books
     ), entries as (
       insert into ledger_entries
         (transaction_id, line, account, fund_id, campaign_id, currency, debit_minor, credit_minor)

@@ -3,6 +3,7 @@
 from services.giving.models.base import Base, Transaction, database
 from services.giving.models.campaigns import Campaign, CampaignDonor, CampaignTotal
 from services.giving.models.checkouts import Checkout
+from services.giving.models.closings import Closing
 from services.giving.models.debits import Debit
 from services.giving.models.disputes import Dispute
 from services.giving.models.donations import Donation
@@ -10,7 +11,9 @@ from services.giving.models.donors import Donor
 from services.giving.models.entities import Entity
 from services.giving.models.findings import Finding, Reconciliation
 from services.giving.models.funds import Fund
-from services.giving.models.ledger import LedgerEntry, LedgerTransaction
+from services.giving.models.ledger import LedgerEntry, LedgerNumber, LedgerTransaction
+from services.giving.models.ledger_accounts import LedgerAccount
+from services.giving.models.payouts import Payout
 from services.giving.models.provider_events import ProviderEvent
 from services.giving.models.refunds import Refund
 from services.giving.models.settlements import Settlement
@@ -23,6 +26,7 @@ __all__ = [
     "CampaignDonor",
     "CampaignTotal",
     "Checkout",
+    "Closing",
     "Debit",
     "Dispute",
     "Donation",
@@ -30,8 +34,11 @@ __all__ = [
     "Entity",
     "Finding",
     "Fund",
+    "LedgerAccount",
     "LedgerEntry",
+    "LedgerNumber",
     "LedgerTransaction",
+    "Payout",
     "ProviderEvent",
     "Reconciliation",
     "Refund",

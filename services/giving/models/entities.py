@@ -1,6 +1,6 @@
 """Legal entities: who receives the money, and whether they may issue tax receipts."""
 
-from sqlalchemy import CheckConstraint, Text
+from sqlalchemy import CheckConstraint, SmallInteger, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.giving.models.base import Base
@@ -17,6 +17,8 @@ class Entity(Base):
         CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'", name="slug"),
         CheckConstraint("creditor_id ~ '^[A-Z]{2}[0-9]{2}[A-Z0-9]{3}[A-Z0-9]{1,28}$'", name="creditor_id"),
         CheckConstraint("refund_alone_minor >= 0", name="refund_alone"),
+        CheckConstraint("siren ~ '^[0-9]{9}$'", name="siren"),
+        CheckConstraint("fiscal_year_start_month between 1 and 12", name="fiscal_year_start_month"),
     )
 
     id: Mapped[Id]
@@ -30,4 +32,7 @@ class Entity(Base):
         default=REFUND_ALONE_MINOR, server_default=str(REFUND_ALONE_MINOR)
     )
     """Up to this, in euro cents, one person may give money of a gift back; null: whatever the sum."""
+    siren: Mapped[str | None]
+    """Its number in the register of bodies (nine digits, the last one a check), which names its files."""
+    fiscal_year_start_month: Mapped[int] = mapped_column(SmallInteger, default=1, server_default="1")
     created_at: Mapped[Instant]

@@ -1,8 +1,9 @@
 """The ledger: double entry, append-only, balanced by the database itself (trigger in migration 0001)."""
 
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
@@ -45,8 +46,10 @@ class LedgerTransaction(Base):
     __tablename__ = "ledger_transactions"
     __table_args__ = (
         CheckConstraint(_one_of("kind", KINDS), name="kind"),
+        CheckConstraint("value_at < at", name="value_before_booking"),
         UniqueConstraint("entity_id", "kind", "reference"),
         Index("ix_ledger_transactions_donation_id", "donation_id"),
+        Index("ix_ledger_transactions_journal", "entity_id", "at", "id"),
         {"info": {"append_only": True}},
     )
 
@@ -59,6 +62,8 @@ class LedgerTransaction(Base):
     """The provider's id of the payment, balance transaction or refund behind it."""
     at: Mapped[Instant]
     """The day that counts in the books: when the money moved at the provider."""
+    value_at: Mapped[datetime | None]
+    """When it really moved, where that day was closed already and `at` is the first open one."""
     posted_at: Mapped[Instant]
     written_by: Mapped[str] = mapped_column(XID8, server_default=text("pg_current_xact_id()"))
     """The database transaction that wrote it: no entry is added in any other."""
@@ -101,3 +106,18 @@ class LedgerEntry(Base):
     currency: Mapped[str]
     debit_minor: Mapped[Minor]
     credit_minor: Mapped[Minor]
+
+
+class LedgerNumber(Base):
+    """The number of a transaction in its entity's books of one fiscal year: without gaps, given once."""
+
+    __tablename__ = "ledger_numbers"
+    __table_args__ = (CheckConstraint("number > 0", name="number"), {"info": {"append_only": True}})
+
+    entity_id: Mapped[UUID] = mapped_column(ForeignKey("entities.id"), primary_key=True)
+    year: Mapped[date] = mapped_column(primary_key=True)
+    """First day of the fiscal year."""
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    transaction_id: Mapped[UUID] = mapped_column(ForeignKey("ledger_transactions.id"), unique=True)
+    numbered_at: Mapped[Instant]
+    """From this moment on the transaction is final, as an accountant says it."""

@@ -17,9 +17,11 @@ class Settlement(Base):
     __table_args__ = (
         Index("uq_settlements_payment", "account", "payment_id", unique=True),
         Index("ix_settlements_charge", "charge_id", postgresql_where=text("charge_id is not null")),
+        Index("ix_settlements_payout", "payout_id", postgresql_where=text("payout_id is not null")),
         Index("ix_settlements_without_details", "retry_at", postgresql_where=text("detailed_at is null")),
         CheckConstraint("fee_minor >= 0", name="fee"),
         CheckConstraint("(detailed_at is null) = (fee_minor is null)", name="details"),
+        CheckConstraint("arrived_at is null or payout_id is not null", name="arrived_by_payout"),
     )
 
     donation_id: Mapped[UUID] = mapped_column(ForeignKey("donations.id"), primary_key=True)
@@ -39,3 +41,8 @@ class Settlement(Base):
     method_brand: Mapped[str | None]
     method_last4: Mapped[str | None]
     detailed_at: Mapped[datetime | None]
+    available_at: Mapped[datetime | None]
+    """From when on the provider would pay it out."""
+    payout_id: Mapped[UUID | None] = mapped_column(ForeignKey("payouts.id"))
+    arrived_at: Mapped[datetime | None]
+    """When the payout that holds it reached the entity's bank; null again when the bank sent it back."""
