@@ -7,6 +7,7 @@ from services.giving import (
     activity,
     books,
     campaigns,
+    daily_receipts,
     dashboards,
     disputes,
     donation_exports,
@@ -15,9 +16,11 @@ from services.giving import (
     donations,
     drafts,
     entities,
+    fec_exports,
     findings,
     funds,
     gift_links,
+    journal_exports,
     journals,
     launches,
     ledger_accounts,
@@ -65,6 +68,9 @@ NOUNS = (
     trial_balances,
     account_statements,
     journals,
+    journal_exports,
+    fec_exports,
+    daily_receipts,
 )
 
 

@@ -18,7 +18,7 @@ from shared import audit
 from shared.auth import caller
 from shared.bodies import luhn
 from shared.clock import ZONE, now
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotFound, Refused
 from shared.http import Blueprint
 
 routes = Blueprint("books", __name__, url_prefix="/api/v1/giving/entities")
@@ -28,6 +28,10 @@ FIRST, LAST = date(2000, 1, 1), date(2199, 12, 31)
 
 class FiscalYearInUse(Conflict):
     """Transactions of these books are numbered by fiscal year already: its first month stays."""
+
+
+class NoYearEndsThen(Refused):
+    """A fiscal year of this entity does not end on that day."""
 
 
 def is_siren(number: str) -> bool:
@@ -168,6 +172,14 @@ def fiscal_year(day: date, start_month: int) -> tuple[date, date]:
     first = date(day.year - (day.month < start_month), start_month, 1)
     year, month = (first.year, 12) if start_month == 1 else (first.year + 1, start_month - 1)
     return first, date(year, month, monthrange(year, month)[1])
+
+
+def year_that_ends(entity: Entity, last_day: date) -> date:
+    """First day of the fiscal year of which this is the last, or NoYearEndsThen."""
+    first_day, end = fiscal_year(last_day, entity.fiscal_year_start_month)
+    if end != last_day:
+        raise NoYearEndsThen
+    return first_day
 
 
 def begins(day: date) -> datetime:
