@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from sandbox import looks, switches
 from sandbox.mailbox import letters, script
-from sandbox.provider import clock, debits, disputes, events, objects, refunds
+from sandbox.provider import clock, debits, disputes, events, objects, payouts, refunds
 from sandbox.provider.accounts import Merchant
 from sandbox.provider.errors import ApiError
 from sandbox.world import world
@@ -178,6 +178,38 @@ def fail_refund(account: str, id: str) -> tuple[dict[str, Any], int]:
     merchant = _merchant(account)
     with world().store.transaction() as db:
         made = refunds.fail(db, merchant, id, at=clock.now(db))
+    world().courier.wake()
+    return made, 201
+
+
+@routes.post("/<account>/payouts")
+def pay_out(account: str) -> tuple[dict[str, Any], int]:
+    """A payout now, of what is pending too; it arrives at once unless `{"arrives": false}`."""
+    wish, merchant = request.get_json(), _merchant(account)
+    with world().store.transaction() as db:
+        made = payouts.make(db, merchant, at=clock.now(db), early=True)
+        if wish.get("arrives", True):
+            made = [payouts.arrive(db, merchant, each["id"], at=clock.now(db)) for each in made]
+    world().courier.wake()
+    return {"items": made}, 201
+
+
+@routes.post("/<account>/payouts/<id>/arrivals")
+def arrive(account: str, id: str) -> tuple[dict[str, Any], int]:
+    """A payout reaches the bank."""
+    merchant = _merchant(account)
+    with world().store.transaction() as db:
+        made = payouts.arrive(db, merchant, id, at=clock.now(db))
+    world().courier.wake()
+    return made, 201
+
+
+@routes.post("/<account>/payouts/<id>/failures")
+def fail(account: str, id: str) -> tuple[dict[str, Any], int]:
+    """The bank sends a payout back."""
+    merchant = _merchant(account)
+    with world().store.transaction() as db:
+        made = payouts.fail(db, merchant, id, at=clock.now(db))
     world().courier.wake()
     return made, 201
 

@@ -19,6 +19,7 @@ WANTED = (
     "invoice.paid",
     "invoice.payment_failed",
     "charge.dispute.*",
+    "payout.*",
 )
 
 

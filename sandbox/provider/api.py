@@ -79,11 +79,12 @@ LISTS = {
     "subscriptions": ("subscription", "SubscriptionListParams", {"customer", "status"}),
     "invoices": ("invoice", "InvoiceListParams", {"customer", "status"}),
     "invoice_payments": ("invoice_payment", "InvoicePaymentListParams", {"invoice", "status"}),
+    "payouts": ("payout", "PayoutListParams", {"status"}),
     "events": ("event", "EventListParams", {"type", "types"}),
     "balance_transactions": (
         "balance_transaction",
         "BalanceTransactionListParams",
-        {"type", "currency", "source"},
+        {"type", "currency", "source", "payout"},
     ),
 }
 
@@ -99,6 +100,7 @@ ONES = {
     "customers": ("customer", "CustomerRetrieveParams"),
     "payment_methods": ("payment_method", "PaymentMethodRetrieveParams"),
     "setup_intents": ("setup_intent", "SetupIntentRetrieveParams"),
+    "payouts": ("payout", "PayoutRetrieveParams"),
     "events": ("event", "EventRetrieveParams"),
     "balance_transactions": ("balance_transaction", "BalanceTransactionRetrieveParams"),
     "mandates": ("mandate", "MandateRetrieveParams"),
@@ -112,6 +114,9 @@ def listed(nouns: str) -> Response:
         known = filters | {"limit", "starting_after", "ending_before", "created", "expand"}
         if unplayed := sorted(set(wish) - known):
             raise ApiError(400, f"The sandbox does not filter by {', '.join(unplayed)}.", param=unplayed[0])
+        if nouns == "balance_transactions" and "payout" in wish:
+            of = objects.find(db, merchant.account, wish.pop("payout"), "payout")
+            wish["sandbox.payout"] = of["id"]
         page = objects.page(db, merchant.account, kind, wish, url=f"/v1/{nouns}")
         page["data"] = [checkouts.shown(each) for each in page["data"]]
         return page

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from sandbox import switches
-from sandbox.provider import checkouts, clock, debits, events, subscriptions
+from sandbox.provider import checkouts, clock, debits, events, payouts, subscriptions
 from sandbox.provider.accounts import Merchant
 from sandbox.store import Store
 
@@ -48,6 +48,7 @@ class Courier:
         self._store, self._merchants, self.send = store, merchants, send
         self._bell = threading.Condition()
         self._stopping = False
+        self._began = time.time()
         self._threads: list[threading.Thread] = []
 
     def start(self, threads: int = 3) -> None:
@@ -133,7 +134,7 @@ class Courier:
                 raise
 
     def sweep_once(self) -> None:
-        """Close the pages whose time is over, let banks decide, and forget what was delivered long ago."""
+        """Close what is over, let banks decide, pay out, and forget what was delivered long ago."""
         with self._store.transaction() as db:
             db.execute("DELETE FROM deliveries WHERE ended_at < ?", (time.time() - KEPT_S,))
             db.execute("DELETE FROM answers WHERE at < ?", (time.time() - KEPT_S,))
@@ -144,6 +145,9 @@ class Courier:
                     checkouts.expire(db, merchant, id, at=at)
             while _next_thing(db, self._merchants, at=at):
                 pass
+        with self._store.transaction() as db:
+            for merchant in self._merchants.values():
+                payouts.daily(db, merchant, began=self._began, at=clock.now(db))
 
 
 def _next_thing(db: sqlite3.Connection, merchants: dict[str, Merchant], *, at: float) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from sandbox.provider import attempts, checkouts, objects, payments, refunds
+from sandbox.provider import attempts, checkouts, objects, payments, payouts, refunds
 from sandbox.provider.accounts import Merchant
 from sandbox.provider.objects import Object
 from sandbox.world import world
@@ -27,6 +27,12 @@ def pay(account: str) -> dict[str, Any] | tuple[dict[str, Any], int]:
 def give_back(account: str) -> dict[str, Any] | tuple[dict[str, Any], int]:
     """Each item has `at` and the `wish` of a refund; answers in the same order."""
     return _each(account, _refund)
+
+
+@routes.post("/<account>/payouts")
+def pay_out(account: str) -> dict[str, Any] | tuple[dict[str, Any], int]:
+    """Each item has `at`: what was available then went to the bank, and arrived the day after."""
+    return _each(account, _payouts)
 
 
 def _each(account: str, work: Any) -> dict[str, Any] | tuple[dict[str, Any], int]:
@@ -57,6 +63,12 @@ def _refund(db: sqlite3.Connection, merchant: Merchant, item: dict[str, Any]) ->
     before = _newest(db)
     refunds.create(db, merchant, item["wish"], at=item["at"])
     return {"events": _events(db, merchant, before)}
+
+
+def _payouts(db: sqlite3.Connection, merchant: Merchant, item: dict[str, Any]) -> dict[str, Any]:
+    made = payouts.make(db, merchant, at=item["at"])
+    later = item["at"] + payouts.ARRIVES_AFTER_S
+    return {"payouts": [payouts.arrive(db, merchant, each["id"], at=later) for each in made]}
 
 
 def _newest(db: sqlite3.Connection) -> int:

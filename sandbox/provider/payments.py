@@ -7,7 +7,7 @@ from sandbox.provider import events, objects
 from sandbox.provider.accounts import Merchant
 from sandbox.provider.objects import Object
 
-AVAILABLE_AFTER_S = 7 * 86400
+AVAILABLE_AFTER_S = 2 * 86400
 
 
 def begin(db: sqlite3.Connection, merchant: Merchant, session: Object, *, at: float) -> tuple[Object, Object]:
@@ -179,9 +179,17 @@ def session_of(db: sqlite3.Connection, merchant: Merchant, payment_intent: str) 
 
 
 def movement(
-    db: sqlite3.Connection, merchant: Merchant, source: Object, *, kind: str, amount: int, fee: int, at: float
+    db: sqlite3.Connection,
+    merchant: Merchant,
+    source: Object,
+    *,
+    kind: str,
+    amount: int,
+    fee: int,
+    at: float,
+    available_on: int | None = None,
 ) -> Object:
-    """A line of the account's balance."""
+    """A line of the account's balance, available two days later unless told."""
     details: list[dict[str, Any]] = [
         {
             "amount": fee,
@@ -197,7 +205,7 @@ def movement(
             "id": objects.new_id("txn"),
             "object": "balance_transaction",
             "amount": amount,
-            "available_on": int(at) + AVAILABLE_AFTER_S,
+            "available_on": int(at) + AVAILABLE_AFTER_S if available_on is None else available_on,
             "balance_type": "payments",
             "created": int(at),
             "currency": source["currency"],

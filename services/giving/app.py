@@ -26,6 +26,7 @@ from services.giving import (
     ledger_accounts,
     my_donations,
     paths,
+    payouts,
     reconciliations,
     refund_approvals,
     refund_desk,
@@ -71,6 +72,7 @@ NOUNS = (
     journal_exports,
     fec_exports,
     daily_receipts,
+    payouts,
 )
 
 

@@ -5,12 +5,12 @@ from typing import TypeVar
 
 from sqlalchemy import inspect
 
-from services.giving.models import Checkout, Debit, Refund, Settlement, Surplus
+from services.giving.models import Checkout, Debit, Payout, Refund, Settlement, Surplus
 from shared.db import is_ill
 from shared.payments import gateway
 from shared.telemetry import log
 
-Waiting = TypeVar("Waiting", bound=Checkout | Debit | Refund | Settlement | Surplus)
+Waiting = TypeVar("Waiting", bound=Checkout | Debit | Payout | Refund | Settlement | Surplus)
 
 
 def each(waiting: Iterable[Waiting], ends: Callable[[Waiting], bool]) -> tuple[int, list[Exception]]:

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.giving import demo_campaigns as words
-from services.giving import drafts, launches
+from services.giving import demo_payouts, drafts, launches
 from services.giving.demo_gifts import give
 from services.giving.demo_plan import plan
 from services.giving.models import Campaign, Checkout, Donation, Donor, Entity, Fund, Transaction, database
@@ -43,8 +43,10 @@ def main() -> None:
         raise SystemExit("The demo's data is made in a demo only (AMICALE_DEMO=1).")
     database.connect(told.database_url, pool_size=2)
     people = wait_for_people()
-    made = make(people, told, at=now())
-    print(f"{made} gifts by {len(people)} people and by guests")
+    at = now()
+    made = make(people, told, at=at)
+    paid_out = demo_payouts.make(at=at)
+    print(f"{made} gifts by {len(people)} people and by guests, {paid_out} payouts to the bank")
 
 
 def wait_for_people() -> list[Donor]:

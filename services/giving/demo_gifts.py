@@ -83,7 +83,7 @@ def _pay(account_name: str, begun: list[Begun], staff: UUID) -> None:
     refused = [each for number, each in enumerate(begun) if number % DECLINED_EVERY == DECLINED_EVERY - 1]
     paid = [each for each in begun if each not in refused]
     committed(lambda session: _decline(session, refused))
-    answers = _history(account, "payments", [_payment_wish(*each) for each in paid])
+    answers = tell_past(account, "payments", [_payment_wish(*each) for each in paid])
     pairs = list(zip(paid, answers, strict=True))
     committed(lambda session: _settle(session, account_name, pairs))
     _refund(account, [each for each in paid if each[0].dice.randrange(REFUNDED_EVERY) == 0], staff)
@@ -103,7 +103,7 @@ def use_of(account_name: str) -> Account:
     return account
 
 
-def _history(account: Account, what: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def tell_past(account: Account, what: str, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Tell the sandbox of the past; its answers, in the same order."""
     if not items:
         return []
@@ -177,7 +177,7 @@ def _payment(answer: dict[str, Any]) -> Payment:
 def _refund(account: Account, given: list[Begun], staff: UUID) -> None:
     """Staff gave a few back the day after."""
     asked = committed(lambda session: [_ask_refund(session, *each[:2], staff) for each in given])
-    answers = _history(account, "refunds", [_refund_wish(*each) for each in asked])
+    answers = tell_past(account, "refunds", [_refund_wish(*each) for each in asked])
     told = [
         (event, at + timedelta(seconds=1))
         for (_, _, at), answer in zip(asked, answers, strict=True)

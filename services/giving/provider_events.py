@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +11,21 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import HasCTE
 
-from services.giving import checkouts, debits, disputes, findings, gifts, refund_outcomes, settlements
+from services.giving import (
+    checkouts,
+    debits,
+    disputes,
+    findings,
+    gifts,
+    payout_outcomes,
+    refund_outcomes,
+    settlements,
+)
 from services.giving.models import ProviderEvent, Refund
 from services.giving.told_events import EventUnreadable, Told
 from shared.db import is_ill
 from shared.payments import reading
+from shared.payments.records import Payout as ProviderPayout
 from shared.payments.records import Refund as ProviderRefund
 from shared.telemetry import log
 
@@ -202,6 +212,19 @@ def _disputed(session: Session, told: Told) -> str:
     return disputes.take(session, told.account, dispute, happened_at=told.happened_at, at=told.at)
 
 
+def _paid_out(session: Session, told: Told) -> str:
+    done = ProviderPayout(
+        id=told.text("id"),
+        status=told.text("status"),
+        amount_minor=told.whole("amount"),
+        currency=told.text("currency").upper(),
+        failure_code=told.object.get("failure_code"),
+        created_at=datetime.fromtimestamp(told.whole("created"), UTC),
+        arrives_at=datetime.fromtimestamp(told.whole("arrival_date"), UTC),
+    )
+    return payout_outcomes.take(session, told.account, done, at=told.happened_at)
+
+
 Handler = Callable[[Session, Told], str]
 
 PAID = ("checkout.session.completed", "checkout.session.async_payment_succeeded")
@@ -219,6 +242,10 @@ HANDLERS: dict[str, Handler] = {
     "charge.dispute.closed": _disputed,
     "charge.dispute.funds_withdrawn": _disputed,
     "charge.dispute.funds_reinstated": _disputed,
+    "payout.created": _paid_out,
+    "payout.paid": _paid_out,
+    "payout.failed": _paid_out,
+    "payout.canceled": _paid_out,
 }
 """All that giving listens to; everything else is taken and ignored."""
 

@@ -1,7 +1,8 @@
 """Reconciliations: what the provider's own lists say, compared with what we took and booked.
 
 Events that no webhook brought are taken as if one had. Then each movement of the account's money must
-have its gift or refund, with the same sum, and each gift its movement; what has not is a finding.
+have its gift or refund, with the same sum, and each gift its movement; what has not is a finding, and
+waits in the suspense account. At the end what the provider holds must be what our books say it holds.
 """
 
 import json
@@ -15,7 +16,16 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.giving import chases, findings, provider_events, settlements, surpluses
+from services.giving import (
+    chases,
+    findings,
+    payout_outcomes,
+    provider_balances,
+    provider_events,
+    settlements,
+    surpluses,
+    suspense,
+)
 from services.giving.differences import CHARGES, Books, Difference, unmoved
 from services.giving.models import ProviderEvent, Reconciliation, Settlement, Surplus, Transaction
 from services.giving.settings import EntityWithoutAccount, current
@@ -114,7 +124,9 @@ def reconcile(account: Account, *, since: datetime | None = None, by: UUID | Non
     with Transaction() as session:
         since = since or _since(session, account.account, at=started)
     taken = take_missed(account, since=since)
+    payout_outcomes.catch_up(account, since=since, at=started)
     _ask_details(account.account, at=started)
+    payout_outcomes.tell_gifts([account.account], at=started)
     seen, new = _compare(account, since=since, until=started - GRACE)
     with Transaction() as session:
         made = Reconciliation(
@@ -211,10 +223,16 @@ def _compare(account: Account, *, since: datetime, until: datetime) -> tuple[int
     for movement in settled:
         if difference := books.difference(movement, account):
             new += _record(account.account, difference)
+            if difference.kind in suspense.KINDS:
+                with Transaction() as session:
+                    suspense.book(session, account, movement, at=now())
+    with Transaction() as session:
+        suspense.correct(session, account, at=now())
     charged = {each.id for each in moved if each.kind in CHARGES}
     with Transaction() as session:
         silent = unmoved(session, account.account, since=since, until=until, charged=charged)
-    return len(moved), new + sum(_record(account.account, each) for each in silent)
+    new += sum(_record(account.account, each) for each in silent)
+    return len(moved), new + provider_balances.compare(account, moved, until=until)
 
 
 def _record(account: str, found: Difference) -> bool:

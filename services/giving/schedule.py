@@ -8,6 +8,7 @@ from services.giving import (
     donations,
     gift_changes,
     ledger_numbers,
+    payout_outcomes,
     provider_events,
     reconciliations,
     refunds,
@@ -49,6 +50,12 @@ def fill_refunded(at: datetime) -> int:
     """What went back of gifts that the code of before parts refunded, while it ran."""
     with Transaction() as session:
         return gift_changes.fill_refunded(session)
+
+
+@every(MINUTE)
+def tell_gifts_of_payouts(at: datetime) -> int:
+    """Which gifts are in the payouts that we heard of."""
+    return payout_outcomes.tell_gifts(list(current().accounts), at=at)
 
 
 @every(10 * MINUTE)

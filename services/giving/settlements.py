@@ -208,6 +208,7 @@ def detail(session: Session, donation_id: UUID, payment: Payment, *, at: datetim
     movement = charge.movement
     settlement.charge_id, settlement.movement_id = charge.id, movement.id
     settlement.fee_minor, settlement.detailed_at = movement.fee_minor, at
+    settlement.available_at = movement.available_at
     if charge.method:
         settlement.method_kind = charge.method.kind
         settlement.method_brand, settlement.method_last4 = charge.method.brand, charge.method.last4

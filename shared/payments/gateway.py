@@ -19,10 +19,11 @@ import structlog
 from shared.errors import Refused, Unavailable
 from shared.payments import reading
 from shared.payments.accounts import Account
-from shared.payments.records import Checkout, Mandate, Movement, Page, Payment, Refund
+from shared.payments.records import Checkout, Mandate, Movement, Page, Payment, Payout, Refund
 
 if TYPE_CHECKING:
     from stripe import StripeClient, StripeError
+    from stripe.params import PayoutListParams
     from stripe.params.checkout import SessionCreateParams
 
 CONNECT_TIMEOUT_S = 3.0
@@ -173,6 +174,28 @@ def balance_transactions(account: Account, since: datetime) -> Iterator[Movement
             {"created": {"gte": int(since.timestamp())}, "limit": PAGE_SIZE}
         )
         yield from map(reading.movement, listed.auto_paging_iter())
+
+
+def payouts(account: Account, since: datetime | None) -> Iterator[Payout]:
+    """Every payout made since then, or ever, newest first, as it stands now."""
+    with _asking("list payouts"):
+        asked: PayoutListParams = {"limit": PAGE_SIZE}
+        if since is not None:
+            asked["created"] = {"gte": int(since.timestamp())}
+        yield from map(reading.payout, _client(account).v1.payouts.list(asked).auto_paging_iter())
+
+
+def payout_movements(account: Account, payout_id: str) -> Iterator[Movement]:
+    """The movements that a payout is made of, and its own."""
+    with _asking("list movements of a payout"):
+        listed = _client(account).v1.balance_transactions.list({"payout": payout_id, "limit": PAGE_SIZE})
+        yield from map(reading.movement, listed.auto_paging_iter())
+
+
+def balance(account: Account) -> dict[str, int]:
+    """What the provider holds for the account by currency, in minor units: available and pending together."""
+    with _asking("fetch balance"):
+        return reading.balance(_client(account).v1.balance.retrieve())
 
 
 @lru_cache(maxsize=32)

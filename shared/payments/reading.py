@@ -12,6 +12,7 @@ from shared.payments.records import (
     Movement,
     Page,
     Payment,
+    Payout,
     Refund,
 )
 
@@ -53,6 +54,27 @@ def movement(line: "stripe.BalanceTransaction") -> Movement:
         created_at=_time(line.created),
         available_at=_time(line.available_on),
     )
+
+
+def payout(made: "stripe.Payout") -> Payout:
+    return Payout(
+        id=made.id,
+        status=made.status,
+        amount_minor=made.amount,
+        currency=made.currency.upper(),
+        failure_code=made.failure_code,
+        created_at=_time(made.created),
+        arrives_at=_time(made.arrival_date),
+    )
+
+
+def balance(told: "stripe.Balance") -> dict[str, int]:
+    """What the provider holds in each currency, whether it would pay it out already or not."""
+    held: dict[str, int] = {}
+    parts: list[Any] = [*told.available, *told.pending]
+    for part in parts:
+        held[part.currency.upper()] = held.get(part.currency.upper(), 0) + part.amount
+    return held
 
 
 def charge(charge: "stripe.Charge") -> Charge:

@@ -54,6 +54,22 @@ class Movement:
 
 
 @dataclass(frozen=True)
+class Payout:
+    """Money sent to the bank; `status` is pending, in_transit, paid, failed or canceled.
+
+    A negative amount is what the provider takes from the bank. `arrives_at` is a day, at midnight.
+    """
+
+    id: str
+    status: str
+    amount_minor: int
+    currency: str
+    failure_code: str | None
+    created_at: datetime
+    arrives_at: datetime
+
+
+@dataclass(frozen=True)
 class Method:
     """How it was paid; `brand` and `last4` are known for cards and, without brand, for debits.
 

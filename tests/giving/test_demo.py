@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from services.giving import demo, demo_campaigns, demo_gifts, reconciliations
+from services.giving import demo, demo_campaigns, demo_gifts, demo_payouts, reconciliations
 from services.giving.drift import drift_check
 from services.giving.models import Checkout, Donation, Donor, Finding, Transaction
 from services.giving.settings import current, use
@@ -46,7 +46,7 @@ def told_of(settings, provider):
 def test_a_demo_that_was_broken_off_is_taken_up_where_it_was(giving, tmp_path, monkeypatch):
     for each in demo_campaigns.CAMPAIGNS:
         monkeypatch.setitem(each, "gifts", 20)
-    history, left = demo_gifts._history, [2]
+    history, left = demo_gifts.tell_past, [2]
 
     def dies(account, what, items):
         if what == "payments" and items:
@@ -60,10 +60,10 @@ def test_a_demo_that_was_broken_off_is_taken_up_where_it_was(giving, tmp_path, m
         told = use(demo.DemoSettings(**told_of(giving, provider)))
         crowd = people(30)
         monkeypatch.setattr(demo, "BATCH", 10)
-        monkeypatch.setattr(demo_gifts, "_history", dies)
+        monkeypatch.setattr(demo_gifts, "tell_past", dies)
         with pytest.raises(httpx.ConnectError):
             demo.make(crowd, told, at=now())
-        monkeypatch.setattr(demo_gifts, "_history", history)
+        monkeypatch.setattr(demo_gifts, "tell_past", history)
         with Transaction() as session:
             begun = session.query(Donation).count()
             assert session.query(Checkout).filter(Checkout.closed_at.is_(None)).count() > 0
@@ -92,8 +92,9 @@ def test_two_years_of_gifts_agree_with_the_books_and_with_the_provider(giving, t
 
         made = demo.make(crowd, told, at=now())
         again = demo.make(crowd, told, at=now())
+        paid_out = [demo_payouts.make(at=now()) for _ in range(2)]
 
-        assert made > 100
+        assert made > 100 and paid_out[0] > 10 and paid_out[1] == 0
         assert again == 0
         with Transaction() as session:
             assert drift_check(session) == []

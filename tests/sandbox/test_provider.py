@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from sandbox.provider import answers
+from sandbox.provider import answers, payouts
 from sandbox.provider.errors import ApiError
 from tests.support.provider import ROOT, entry, provider, provider_process
 
@@ -383,3 +383,49 @@ def test_a_kill_loses_nothing(tmp_path):
         assert get(bank, f"checkout/sessions/{checkout['id']}").json() == checkout
         assert post(bank, "refunds", key="k", payment_intent=checkout["payment_intent"]).json() == key
         assert len([each for each in bank.deliveries() if each["due_at"]]) == waiting == 8
+
+
+def test_a_payout_takes_the_balance_to_the_bank_and_lists_what_it_is_made_of(bank):
+    bank.pay_out()
+    paid(bank)
+
+    [payout] = bank.pay_out()
+
+    listed = get(bank, "balance_transactions", payout=payout["id"]).json()["data"]
+    assert {each["type"]: each["amount"] for each in listed} == {"charge": 5000, "payout": -4900}
+    assert (payout["amount"], payout["status"], payout["automatic"]) == (4900, "paid", True)
+    told = get(bank, "balance").json()
+    assert sum(each["amount"] for each in (*told["available"], *told["pending"])) == 0
+    assert get(bank, "payouts", status="paid", limit=1).json()["data"] == [payout]
+    assert get(bank, "balance_transactions", payout="po_none").status_code == 404
+    assert get(bank, "payouts", state="paid").json()["error"]["param"] == "state"
+    assert get(bank, "payouts", destination="ba_1").status_code == 400
+    bank.settle()
+    assert [each["type"] for each in bank.events()][-2:] == ["payout.created", "payout.paid"]
+
+
+def test_a_payout_that_the_bank_refuses_is_in_the_balance_again_and_in_the_next_one(bank):
+    bank.pay_out()
+    paid(bank)
+    [first] = bank.pay_out(arrives=False)
+
+    failed = bank.end_payout(first["id"], "failures")
+
+    assert (failed["status"], failed["failure_code"]) == ("failed", "account_closed")
+    [second] = bank.pay_out()
+    listed = get(bank, "balance_transactions", payout=second["id"]).json()["data"]
+    assert {each["type"]: each["amount"] for each in listed} == {"payout_failure": 4900, "payout": -4900}
+
+
+def test_each_day_what_is_available_is_paid_out_and_arrives_the_day_after(tmp_path):
+    with provider(tmp_path) as bank:
+        paid(bank)
+        world, start, day = bank.sandbox.world, time.time(), 86_400
+        merchant = world.merchants["foundation"]
+
+        def after(days):
+            with world.store.transaction() as db:
+                payouts.daily(db, merchant, began=start, at=start + days * day)
+            return [each["status"] for each in get(bank, "payouts").json()["data"]]
+
+        assert [after(days) for days in (0, 1, 3, 3, 4)] == [[], [], ["in_transit"], ["in_transit"], ["paid"]]

@@ -98,6 +98,16 @@ class Provider:
         where = f"{self.url}/sandbox/control/{account or self.account.account}/refunds/{id}/failures"
         return self._said(httpx.post(where))
 
+    def pay_out(self, account: str = "", **wish: Any) -> list[dict[str, Any]]:
+        """The provider sends all that it holds to the bank; `arrives=False` leaves it on its way."""
+        where = f"{self.url}/sandbox/control/{account or self.account.account}/payouts"
+        return self._said(httpx.post(where, json=wish))["items"]
+
+    def end_payout(self, id: str, end: str, account: str = "") -> dict[str, Any]:
+        """What becomes of a payout: `arrivals` or `failures`."""
+        where = f"{self.url}/sandbox/control/{account or self.account.account}/payouts/{id}/{end}"
+        return self._said(httpx.post(where))
+
     def forget_answers(self) -> None:
         """A day passes: a repeated key means nothing any more."""
         assert self.sandbox is not None
