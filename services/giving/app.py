@@ -7,6 +7,8 @@ from services.giving import (
     activity,
     books,
     campaigns,
+    closing_checks,
+    closings,
     daily_receipts,
     dashboards,
     disputes,
@@ -73,6 +75,8 @@ NOUNS = (
     fec_exports,
     daily_receipts,
     payouts,
+    closing_checks,
+    closings,
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from services.giving import closings
 from services.giving.models import Transaction, database
 from services.giving.settings import load
 
@@ -119,8 +120,39 @@ COUNTED_DONORS = text(
 )
 
 
+GAPS = text(
+    """
+    select entity_id, year, count(*) as count, max(number) as last from ledger_numbers
+    group by entity_id, year having max(number) <> count(*)
+    """
+)
+
+UNPAIRED = text(
+    """
+    select c.reference, e.account, sum(e.debit_minor - e.credit_minor) as stands
+    from ledger_transactions c left join ledger_transactions u
+      on u.entity_id = c.entity_id and u.kind = 'unexplained' and u.reference = c.reference
+    join ledger_entries e on e.transaction_id in (c.id, u.id)
+    where c.kind = 'correction'
+    group by c.reference, e.account having sum(e.debit_minor - e.credit_minor) <> 0
+    """
+)
+
+
+def books_check(session: Session) -> list[Drift]:
+    """Numbers with gaps, corrections of nothing, and closed years that are not as they were closed."""
+    found = [
+        Drift(f"books {r.entity_id} of {r.year}", "transactions numbered", r.count, r.last)
+        for r in session.execute(GAPS)
+    ]
+    found += [Drift(f"correction {r.reference}", r.account, r.stands, 0) for r in session.execute(UNPAIRED)]
+    return found + [Drift(*each) for each in closings.changed(session)]
+
+
 def drift_check(session: Session) -> list[Drift]:
-    """Every difference: totals against ledger and gifts, unbalanced transactions, gifts not in the books."""
+    """Every difference: totals against ledger and gifts, unbalanced transactions, gifts not in the books, and
+    books that are not in order.
+    """
     found: list[Drift] = []
     for row in session.execute(CAMPAIGNS):
         pairs = [
@@ -154,7 +186,7 @@ def drift_check(session: Session) -> list[Drift]:
         Drift(f"campaign {r.campaign_id}", f"gifts of party {r.party_id}", r.stands, r.should)
         for r in session.execute(COUNTED_DONORS)
     ]
-    return found
+    return found + books_check(session)
 
 
 def main() -> int:

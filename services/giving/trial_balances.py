@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from services.giving import books
 from services.giving.books import Period
 from services.giving.ledger_accounts import AccountShown, Chart
-from services.giving.models import Transaction
+from services.giving.models import LedgerAccount, Transaction
 from services.giving.models.ledger_accounts import CARRIED, OF_A_YEAR
 from shared.http import Blueprint
 from shared.money import Minor
@@ -69,30 +69,36 @@ def show(period: dict[str, date], entity_id: UUID) -> Any:
 
 
 def balance(session: Session, entity_id: UUID, *, first_day: date, last_day: date) -> list[dict[str, Any]]:
-    """Its lines, by currency and number."""
+    """Its lines, by currency and number: accounts of one number are one line."""
+    lines: dict[tuple[str, str], dict[str, Any]] = {}
+    for each in accounts(session, entity_id, first_day=first_day, last_day=last_day):
+        line = lines.setdefault((each["currency"], each["number"]), each | dict.fromkeys(FIGURES, 0))
+        for name in FIGURES:
+            line[name] += each[name]
+    return list(lines.values())
+
+
+def accounts(session: Session, entity_id: UUID, *, first_day: date, last_day: date) -> list[dict[str, Any]]:
+    """The same for each account apart, by currency and number."""
     entity, chart = books.of(session, entity_id), Chart.of(session, entity_id)
     year, _ = books.fiscal_year(first_day, entity.fiscal_year_start_month)
-    times = {
-        "since": books.begins(first_day),
-        "until": books.ends(last_day),
-        "year": books.begins(year),
-    }
-    lines: dict[tuple[str, str], dict[str, Any]] = {}
-
-    def add(kind: str, fund_id: UUID | None, currency: str, opening: int, debits: int, credits: int) -> None:
-        account = chart.account(kind, fund_id)
-        line = lines.setdefault(
-            (currency, account.number),
-            {"number": account.number, "label": account.label, "kind": kind, "currency": currency}
-            | dict.fromkeys(FIGURES, 0),
-        )
-        closing = opening + debits - credits
-        for name, minor in zip(FIGURES, (opening, debits, credits, closing), strict=True):
-            line[name] += int(minor)
-
+    times = {"since": books.begins(first_day), "until": books.ends(last_day), "year": books.begins(year)}
+    lines, carried = [], dict[str, int]()
     for row in session.execute(SUMS, {"entity_id": entity_id, **times}):
-        former = row.former if row.account in OF_A_YEAR else 0
-        add(row.account, row.fund_id, row.currency, row.opening - former, row.debits, row.credits)
-        if former:
-            add(CARRIED, None, row.currency, former, 0, 0)
-    return [lines[place] for place in sorted(lines)]
+        former = int(row.former) if row.account in OF_A_YEAR else 0
+        carried[row.currency] = carried.get(row.currency, 0) + former
+        account = chart.account(row.account, row.fund_id)
+        moved = (int(row.opening) - former, int(row.debits), int(row.credits))
+        lines.append(_line(account, row.currency, *moved))
+    account = chart.account(CARRIED)
+    lines += [_line(account, currency, minor) for currency, minor in carried.items() if minor]
+    return sorted(lines, key=lambda each: (each["currency"], each["number"], str(each["fund_id"])))
+
+
+def _line(
+    account: LedgerAccount, currency: str, opening: int, debits: int = 0, credits: int = 0
+) -> dict[str, Any]:
+    names = ("number", "label", "kind", "fund_id")
+    figures = (opening, debits, credits, opening + debits - credits)
+    told = {name: getattr(account, name) for name in names}
+    return told | {"currency": currency} | dict(zip(FIGURES, figures, strict=True))
