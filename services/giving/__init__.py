@@ -2,14 +2,15 @@
 
 Owns: legal entities, funds, campaigns and their exact totals, donations, checkouts, settlements, refunds,
 disputes, surpluses (second payments of a gift), the ledger, reconciliations with the payment provider and
-what they find; a replica of people as `Donor`.
+what they find; tax receipts with their chain, and what the law sets for them; a replica of people as `Donor`.
 
 Says (amicale.giving): campaign.launched, campaign.goal_reached, debit.announced, donation.settled,
-donation.failed, donation.refunded, donation.refund_returned, donation.disputed, donor.attached.
+donation.failed, donation.refunded, donation.refund_returned, donation.disputed, receipt.issued,
+receipt.voided, donor.attached.
 
 Hears: person.card (amicale.people).
 
 Doors: routes under /api/v1/giving (app.py), /webhooks/stripe/giving/<account> (webhooks.py), Kafka
-(consumers.py), the clock (schedule.py), and the commands drift, reconcile, lost_gifts
-and demo.
+(consumers.py), the clock (schedule.py), and the commands drift, reconcile, lost_gifts,
+receipt_chain and demo.
 """

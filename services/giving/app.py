@@ -29,6 +29,10 @@ from services.giving import (
     my_donations,
     paths,
     payouts,
+    receipt_checks,
+    receipt_details,
+    receipt_settings,
+    receipts,
     reconciliations,
     refund_approvals,
     refund_desk,
@@ -36,6 +40,7 @@ from services.giving import (
     settings,
     surplus_refunds,
     surpluses,
+    tax_parameters,
     trial_balances,
     walls,
     webhooks,
@@ -77,6 +82,11 @@ NOUNS = (
     payouts,
     closing_checks,
     closings,
+    receipts,
+    receipt_details,
+    receipt_checks,
+    receipt_settings,
+    tax_parameters,
 )
 
 

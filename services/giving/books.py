@@ -16,10 +16,10 @@ from services.giving.models import Closing, Entity, LedgerNumber, Transaction
 from services.giving.settings import current
 from shared import audit
 from shared.auth import caller
-from shared.bodies import luhn
 from shared.clock import ZONE, now
 from shared.errors import Conflict, NotFound, Refused
 from shared.http import Blueprint
+from shared.siren import Siren
 
 routes = Blueprint("books", __name__, url_prefix="/api/v1/giving/entities")
 
@@ -32,21 +32,6 @@ class FiscalYearInUse(Conflict):
 
 class NoYearEndsThen(Refused):
     """A fiscal year of this entity does not end on that day."""
-
-
-def is_siren(number: str) -> bool:
-    """Nine digits, the last of which checks the others (INSEE)."""
-    return len(number) == 9 and number.isascii() and number.isdigit() and luhn(number)
-
-
-class Siren(fields.String):
-    """A SIREN, however it is spaced."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        number = "".join(super()._deserialize(value, attr, data, **kwargs).split())
-        if not is_siren(number):
-            raise ValidationError("Not a SIREN: nine digits, of which the last checks the others.")
-        return number
 
 
 class Books(Schema):

@@ -67,7 +67,7 @@ def _begin(session: Session, gift: Planned) -> tuple[Donation, Checkout]:
     values = donations.prepared(session, by=by, at=gift.at, **asked) | {"id": uuid7(gift.at)}
     written = {name: value for name, value in asked.items() if name not in {"given_name", "family_name"}}
     donation = Donation(
-        caller="demo", route="demo", idempotency_key=gift.key, wish_hash=b"", **values, **written
+        caller="demo", route="demo", idempotency_key=gift.key, wish_hash=b"", **{**written, **values}
     )
     session.add(donation)
     session.flush()

@@ -8,7 +8,7 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from services.giving import checkouts, donors
+from services.giving import checkouts, donors, receipt_details
 from services.giving.models import (
     Campaign,
     Checkout,
@@ -53,6 +53,9 @@ class DonationWish(Schema):
     locale = fields.String(load_default="fr", validate=validate.OneOf(["fr", "en"]))
     message = fields.String(validate=validate.Length(max=1000))
     country = fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z"))
+    receipt_to = fields.Nested(receipt_details.ReceiptDetails)
+    receipt_rhythm = fields.String(validate=validate.OneOf(["each", "yearly"]))
+    for_wealth_tax = fields.Boolean(truthy={True}, falsy={False})
 
 
 class DonationBegun(Schema):
@@ -123,6 +126,7 @@ def prepared(
     family_name: str | None = None,
     email: str | None = None,
     locale: str = "fr",
+    receipt_to: dict[str, Any] | None = None,
     **_: Any,
 ) -> dict[str, Any]:
     """What a new donation needs beside the wish: its donor, known or met now."""
@@ -141,7 +145,8 @@ def prepared(
         locale=locale,
         at=at,
     )
-    return {"id": uuid7(), "donor_id": donor.id, "signed_in": by is not None, "created_at": at}
+    to = {"receipt_to": receipt_details.named(receipt_to, donor)} if receipt_to else {}
+    return {"id": uuid7(), "donor_id": donor.id, "signed_in": by is not None, "created_at": at, **to}
 
 
 def begun(donation: Donation, checkout: Checkout | None) -> dict[str, Any]:

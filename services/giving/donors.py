@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.giving.models import Donation, Donor
+from services.giving.models import Donation, Donor, ReceiptCase
 from services.giving.settings import current
 from shared.bodies import FieldsRefused
 from shared.db import uuid7
@@ -154,7 +154,11 @@ def forget(session: Session, tombstone: PersonCard, *, at: datetime) -> bool:
             erased_at=at,
         )
     )
-    session.execute(update(Donation).where(Donation.donor_id.in_(theirs)).values(email=None, message=None))
+    gifts = update(Donation).where(Donation.donor_id.in_(theirs))
+    session.execute(gifts.values(email=None, message=None, receipt_to=None))
+    given = select(Donation.id).where(Donation.donor_id.in_(theirs))
+    waiting = update(ReceiptCase).where(ReceiptCase.donation_id.in_(given), ReceiptCase.receipt_id.is_(None))
+    session.execute(waiting.values(look_at=at))
     return True
 
 

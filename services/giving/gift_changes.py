@@ -1,7 +1,6 @@
 """Gift changes: money of a settled gift goes back, or comes again: gift, books and totals together.
 
-Refunds and disputes come through `change`, whichever way; whatever else must follow the money of a gift, its
-tax receipt say, follows from there.
+Refunds and disputes come through `change`, whichever way, and its tax receipt follows from there.
 """
 
 from datetime import datetime
@@ -9,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import TextClause, func, select, text
 from sqlalchemy.orm import Session
 
-from services.giving import gifts, ledger
+from services.giving import gifts, ledger, receipt_voids
 from services.giving.models import Donation, LedgerTransaction
 from services.giving.models.ledger import (
     DISPUTE,
@@ -104,6 +103,7 @@ def change(
             "minor": sign * amount_minor,
         },
     )
+    receipt_voids.money_changed(session, donation.id, at=posted_at)
     return donation
 
 

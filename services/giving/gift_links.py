@@ -4,19 +4,33 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from marshmallow import Schema, fields
+from flask import Response
+from marshmallow import Schema, fields, validate
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from services.giving import checkouts, debits
+from services.giving import checkouts, debits, receipt_details, receipt_pdf, receipts
 from services.giving.donation_records import GiftNamed
+from services.giving.eligibility import DONOR, NEVER, OFFICE, REASONS
 from services.giving.gifts import PURPOSE
-from services.giving.models import Campaign, Checkout, Donation, Transaction
+from services.giving.models import (
+    Campaign,
+    Checkout,
+    Donation,
+    Receipt,
+    ReceiptCase,
+    ReceiptLine,
+    Transaction,
+)
 from services.giving.models.campaigns import CampaignNotLive
 from services.giving.models.donations import DonationNotPayable, DonationProcessing
+from services.giving.models.receipts import ReceiptDetailsFixed
+from services.giving.receipt_details import ReceiptDetails
+from services.giving.receipts import ReceiptShown
 from services.giving.settings import EntityWithoutAccount, current
 from shared import links, telemetry
 from shared.clock import now, today
+from shared.errors import NotFound
 from shared.http import Blueprint, IdempotencyKey
 from shared.links import LinkNotFound
 from shared.payments.gateway import ProviderRefused, ProviderUnavailable
@@ -44,6 +58,14 @@ class GiftShown(GiftNamed):
     debit = fields.Nested(debits.DebitShown, allow_none=True)
     wall = fields.Nested(WallChoice, required=True)
     can_retry = fields.Boolean(required=True)
+    receipts = fields.List(fields.Nested(ReceiptShown), required=True)
+    receipt_waits_for = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(["details", "office", "time"]),
+        metadata={
+            "description": "details: the donor has not said whom it is made out to, or where they live"
+        },
+    )
 
 
 class CheckoutBegun(Schema):
@@ -99,6 +121,29 @@ def retry(header: dict[str, str], token: str) -> Any:
         return {"checkout_url": checkouts.keep_page(session, checkout, page).url}
 
 
+@routes.put("/<token>/receipt-details", allow="link", refuses=(LinkNotFound, ReceiptDetailsFixed))
+@routes.arguments(ReceiptDetails)
+@routes.response(200, GiftShown)
+def write_receipt_details(wish: dict[str, Any], token: str) -> Any:
+    """Say whom the receipt is made out to; when nothing else is missing it is issued within seconds."""
+    with Transaction() as session:
+        donation = find(session, token)
+        receipt_details.write_as_donor(session, donation, wish, at=now())
+        return shown(session, donation, at=now())
+
+
+@routes.get("/<token>/receipts/<uuid:receipt_id>", allow="link", refuses=(LinkNotFound, NotFound))
+@routes.response(200, {"type": "string", "format": "binary"}, content_type=receipt_pdf.BYTES)
+def document(token: str, receipt_id: UUID) -> Response:
+    """A receipt of this gift, as PDF; a voided one is stamped so."""
+    with Transaction() as session:
+        donation = find(session, token)
+        receipt = session.get(Receipt, receipt_id)
+        if receipt is None or session.get(ReceiptLine, (receipt_id, donation.id)) is None:
+            raise NotFound
+        return receipts.file(receipt, receipts.printed(session, receipt))
+
+
 def find(session: Session, token: str) -> Donation:
     """The donation that `token` was signed for, locked; LinkNotFound for anything else."""
     wanted = select(Donation).where(Donation.id == links.subject(token))
@@ -131,7 +176,20 @@ def shown(session: Session, donation: Donation, *, at: datetime) -> dict[str, An
         "debit": debits.latest(session, donation.id) if processing else None,
         "wall": {"shows_name": donation.wall_shows_name, "shows_amount": donation.wall_shows_amount},
         "can_retry": not processing and donation.settled_at is None and campaign.status(today(at)) == "live",
+        "receipts": receipts.of_donations(session, [donation.id]),
+        "receipt_waits_for": _awaited(session, donation),
     }
+
+
+def _awaited(session: Session, donation: Donation) -> str | None:
+    """What the receipt of this gift waits for, if one will come."""
+    case = session.get(ReceiptCase, donation.id)
+    if case is None:
+        return None
+    by = {REASONS[each] for each in case.reasons}
+    if case.receipt_id is not None or NEVER in by:
+        return None
+    return "details" if DONOR in by else "office" if OFFICE in by else "time"
 
 
 def _heard(session: Session, donation_id: UUID) -> dict[str, datetime | None]:

@@ -10,12 +10,15 @@ from services.giving import (
     ledger_numbers,
     payout_outcomes,
     provider_events,
+    receipt_cases,
+    receipt_chain,
     reconciliations,
     refunds,
 )
 from services.giving.models import Transaction
 from services.giving.settings import current
 from shared.jobs import every
+from shared.telemetry import log
 
 MINUTE, HOUR = 60, 3600
 
@@ -37,6 +40,17 @@ def fetch_details(at: datetime) -> int:
 def announce_debits(at: datetime) -> int:
     """Donors who signed a mandate, not told yet when the debit comes."""
     return debits.announce_each(list(current().accounts), at=at)
+
+
+@every(2)
+def issue_receipts(at: datetime) -> int:
+    """Receipts of gifts just settled, and of what waited and may be issued now."""
+    with Transaction() as session:
+        due = receipt_cases.due(session, at=at)
+    for donation_id, entity_id in due:
+        with Transaction() as session:
+            receipt_cases.look(session, donation_id, entity_id=entity_id, at=at)
+    return len(due)
 
 
 @every(MINUTE)
@@ -81,6 +95,22 @@ def reconcile(at: datetime) -> int:
 def reconcile_the_week(at: datetime) -> int:
     """The same, a week back: what the provider corrected late."""
     reconciliations.reconcile_each(current().accounts.values(), since=at - timedelta(days=7))
+    return 0
+
+
+@every(HOUR)
+def open_missed_cases(at: datetime) -> int:
+    """Gifts settled before there were receipts."""
+    with Transaction() as session:
+        return receipt_cases.open_missed(session, at=at)
+
+
+@every(HOUR)
+def sign_receipt_chains(at: datetime) -> int:
+    """The ends of the chains of receipts, for the log: against them a cut tail shows."""
+    with Transaction() as session:
+        for head in receipt_chain.sign_heads(session, at=at):
+            log.info("receipt chain signed", head=head)
     return 0
 
 

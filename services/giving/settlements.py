@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from services.giving import findings, gifts, ledger, surpluses
+from services.giving import findings, gifts, ledger, receipt_cases, surpluses
 from services.giving.models import Campaign, Settlement
 from shared import outbox
 from shared.db import lock, uuid7
@@ -212,6 +212,7 @@ def detail(session: Session, donation_id: UUID, payment: Payment, *, at: datetim
     if charge.method:
         settlement.method_kind = charge.method.kind
         settlement.method_brand, settlement.method_last4 = charge.method.brand, charge.method.last4
+    receipt_cases.open(session, donation_id, entity_id=gift.entity_id, at=at)
     if movement.fee_minor:
         ledger.post(
             session,

@@ -25,6 +25,8 @@ from shared.messages.giving import (
     DonationRefundReturned,
     DonationSettled,
     DonorAttached,
+    ReceiptIssued,
+    ReceiptVoided,
 )
 from shared.messages.notify import CrmConflictFound
 from shared.messages.people import PersonCard
@@ -51,6 +53,8 @@ __all__ = [
     "Message",
     "MessageMalformed",
     "PersonCard",
+    "ReceiptIssued",
+    "ReceiptVoided",
     "RegistrantAttached",
     "RegistrationCancelled",
     "RegistrationConfirmed",

@@ -156,6 +156,52 @@ class DonationDisputed(Gift, Message):
     disputed_at = fields.AwareDateTime(required=True)
 
 
+class TaxReceipt:
+    """What every message about a French tax receipt says."""
+
+    receipt_id = fields.UUID(required=True)
+    number = fields.String(required=True, metadata={"description": "as it is printed: FUV-2026-000042"})
+    party_id = fields.UUID(required=True)
+    person_id = fields.UUID(allow_none=True)
+    entity_name = fields.String(required=True, metadata={"description": "the legal entity that issued it"})
+    article = fields.String(
+        required=True, metadata={"description": "of the tax code: 200, 238bis or 978; later perhaps others"}
+    )
+    amount_minor = _minor()
+    currency = fields.String(required=True)
+    first_on = fields.Date(required=True)
+    last_on = fields.Date(required=True, metadata={"description": "equals first_on for one gift"})
+    donation_ids = fields.List(fields.UUID(), required=True)
+
+
+class ReceiptIssued(TaxReceipt, Message):
+    """A tax receipt was issued; `replaces` is the number of the voided one that it stands for."""
+
+    type = "receipt.issued"
+    topic = "amicale.giving"
+    key = "receipt_id"
+
+    issued_at = fields.AwareDateTime(required=True)
+    replaces = fields.String(allow_none=True)
+    contact = fields.Nested(DonorContact)
+
+
+class ReceiptVoided(TaxReceipt, Message):
+    """A tax receipt counts no more; it is kept, and shown as voided."""
+
+    type = "receipt.voided"
+    topic = "amicale.giving"
+    key = "receipt_id"
+
+    voided_at = fields.AwareDateTime(required=True)
+    reason = fields.String(
+        required=True,
+        metadata={"description": "refund, dispute, counterpart or error; later perhaps others"},
+    )
+    replaced_by = fields.String(allow_none=True)
+    contact = fields.Nested(DonorContact)
+
+
 class DonorAttached(Message):
     """A guest's gifts belong to a person from now on: the card carries the same verified address."""
 

@@ -32,7 +32,15 @@ OPEN_WRITES = {
     "POST /api/v1/directory/sessions": "signing in; limited by account, address and globally",
     "POST /api/v1/directory/tokens": "checks the session's secret itself",
 }
-LINK_ROUTES = ("/api/v1/giving/gift-links/", "/api/v1/events/registration-links/")
+LINK_ROUTES = (
+    "/api/v1/giving/gift-links/",
+    "/api/v1/giving/receipt-checks/",
+    "/api/v1/events/registration-links/",
+)
+
+RENNES = {"street": "1 rue Haute", "postal_code": "35000", "city": "Rennes"}
+LINK_WISHES = {"receipt-details": {"address": RENNES}}
+"""Bodies that are whole, by the end of their route: what is refused then is the link."""
 
 
 class Reached(DomainError):
@@ -184,7 +192,9 @@ def test_a_forged_link_is_404_on_every_link_route(service: str, applications: di
         if policy == "link":
             for token in ("x", str(uuid4()), f"{uuid4()}.{'A' * 22}", "%00", "é.é"):
                 path = rule.replace("<token>", token).replace("<link>", token)
-                body = {} if method == "GET" else {"json": {"shows_name": True, "shows_amount": True}}
+                path = path.replace("<uuid:receipt_id>", str(uuid4()))
+                wish = LINK_WISHES.get(rule.rpartition("/")[2], {"shows_name": True, "shows_amount": True})
+                body = {} if method == "GET" else {"json": wish}
                 headers = {"Idempotency-Key": "0123456789"}
                 answer = app.test_client().open(path, method=method, headers=headers, **body)
                 assert answer.status_code == 404, f"{method} {path}: {answer.status_code}"

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.usefixtures("giving")
 
 CANARY = "Zanzibar"
 ADDRESS = "zanzibar@example.org"
-WORDS = {"email": ADDRESS, "message": f"Pour {CANARY}", "country": "FR", "locale": "en"}
+TO = {"given_name": CANARY, "family_name": CANARY, "address": {"city": CANARY}}
+WORDS = {"email": ADDRESS, "message": f"Pour {CANARY}", "country": "FR", "locale": "en", "receipt_to": TO}
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ EMPTY = {
     "gift": {
         "failed_at", "failure", "refunded_at", "refunded_minor", "disputed_minor", "claimed_until",
         "link_version",
-        "caller", "route", "idempotency_key", "wish_hash", "signed_in",
+        "caller", "route", "idempotency_key", "wish_hash", "signed_in", "for_wealth_tax",
     },
 }  # fmt: skip
 """What the canary does not have, or is as little: whoever adds a column lets it sing in the canary first."""
@@ -103,6 +104,7 @@ STAYS = {
     "gift": {
         "id", "campaign_id", "donor_id", "amount_minor", "currency", "locale", "country", "signed_in",
         "created_at", "settled_at", "status", "wall_shows_name", "wall_shows_amount", "wall_chosen_at",
+        "receipt_rhythm",
     },
 }  # fmt: skip
 """What an erasure leaves: ids, times, and the gift as the books need it."""

@@ -164,7 +164,7 @@ def begin(
     with Transaction() as session:
         values = donations.prepared(session, by=by, at=at, campaign_id=campaign_id, **wish)
         kept = {name: value for name, value in wish.items() if name not in ("given_name", "family_name")}
-        donation = Donation(campaign_id=campaign_id, **values, **kept)
+        donation = Donation(campaign_id=campaign_id, **{**kept, **values})
         session.add(donation)
         session.flush()
         checkout = checkouts.open_for(session, donation, at=at)

@@ -1,6 +1,7 @@
 """Donations: one gift, by one donor, to one campaign. Its state is what happened to it, dated."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -14,6 +15,7 @@ from sqlalchemy import (
     case,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -65,6 +67,7 @@ class Donation(Once, Base):
         CheckConstraint("(failed_at is null) = (failure is null)", name="failure"),
         CheckConstraint("locale in ('fr', 'en')", name="locale"),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
+        CheckConstraint("receipt_rhythm in ('each', 'yearly')", name="receipt_rhythm"),
         CheckConstraint("not (wall_shows_amount and wall_chosen_at is null)", name="wall_by_choice"),
         CheckConstraint("not (wall_shows_name and wall_chosen_at is null)", name="wall_name_by_choice"),
         Index("ix_donations_campaign_id", "campaign_id", "id"),
@@ -99,6 +102,12 @@ class Donation(Once, Base):
     message: Mapped[str | None]
     country: Mapped[str | None]
     """Country of tax residence, as the donor said it."""
+    receipt_to: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Whom the tax receipt is made out to, as the donor wrote it; null while they gave no postal address."""
+    receipt_rhythm: Mapped[str] = mapped_column(default="each", server_default="each")
+    """`each`: a receipt for this gift at once; `yearly`: one a year with the donor's other gifts."""
+    for_wealth_tax: Mapped[bool] = mapped_column(default=False, server_default="false")
+    """The donor takes it off the tax on real estate wealth (article 978), not off income tax."""
     created_at: Mapped[Instant]
     settled_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]

@@ -19,6 +19,8 @@ class Fund(Base):
     id: Mapped[Id]
     entity_id: Mapped[UUID] = mapped_column(ForeignKey("entities.id"))
     name: Mapped[str]
+    sheltered_body: Mapped[str | None]
+    """The foundation without legal personality whose fund this is: receipts name it."""
     created_at: Mapped[Instant]
 
     entity: Mapped[Entity] = relationship(lazy="raise_on_sql")
