@@ -5,14 +5,39 @@ Days are counted from today, so that the demo is alive whenever it is started.
 
 from typing import Any
 
+_RULING = {"kind": "ruling", "reference": "Rescrit 2019/114", "dated_on": "2019-06-14"}
+_CAPACITY = "directrice générale, par délégation du président"
+
 ENTITIES: list[dict[str, Any]] = [
     {
         "slug": "fondation",
         "name": "Fondation de l’université de Valmont",
         "can_issue_receipts": True,
         "creditor_id": "FR72ZZZ123456",
+        "siren": "732829320",
+        "address": {
+            "street": "1 place des Tilleuls",
+            "postal_code": "35000",
+            "city": "Rennes",
+            "country": "FR",
+        },
+        "purpose": "Soutenir la formation, la recherche et la vie étudiante de l’université de Valmont.",
+        "category": "university_foundation",
+        "receipt_series": "FUV",
+        "entitlements": {"200": _RULING, "238bis": _RULING},
+        "signatories": [
+            {"name": "Hélène Marchetti", "capacity": _CAPACITY, "from_on": "2019-01-01", "until_on": None}
+        ],
+        "date_rules": {"card": "captured", "sepa_debit": "arrived"},
     },
     {"slug": "association", "name": "Amicale des anciens de Valmont", "can_issue_receipts": False},
+]
+
+STREETS = [
+    {"street": "8 rue des Carmes", "postal_code": "35000", "city": "Rennes", "country": "FR"},
+    {"street": "27 quai Saint-Cast", "postal_code": "44000", "city": "Nantes", "country": "FR"},
+    {"street": "115 rue de Charenton", "postal_code": "75012", "city": "Paris", "country": "FR"},
+    {"street": "3 montée du Gourguillon", "postal_code": "69005", "city": "Lyon", "country": "FR"},
 ]
 
 FUNDS = {"Bourses": "fondation", "Campus et recherche": "fondation", "Vie associative": "association"}

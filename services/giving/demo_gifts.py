@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from services.giving import checkouts, donations, provider_events, refunds, settlements
+from services.giving import checkouts, donations, provider_events, receipt_cases, refunds, settlements
 from services.giving.demo_plan import Planned
 from services.giving.models import Checkout, Donation, Refund, Transaction
 from services.giving.settings import current
@@ -137,6 +137,8 @@ def _settle(session: Session, account: str, paid: list[tuple[Begun, dict[str, An
         at = gift.at + timedelta(seconds=41)
         _take(session, account, [(event, at) for event in answer["events"]])
         settlements.detail(session, donation.id, _payment(answer), at=at + timedelta(seconds=2))
+        entity_id = gift.campaign.entity_id
+        receipt_cases.look(session, donation.id, entity_id=entity_id, at=at + timedelta(seconds=5))
         if gift.dice.random() < 0.45:
             kept = session.get_one(Donation, donation.id)
             shows_amount = gift.dice.random() < 0.25

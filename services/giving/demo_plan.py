@@ -8,6 +8,7 @@ from typing import Any
 
 from services.giving import demo_campaigns as words
 from services.giving.models import Campaign, Donor
+from shared.addresses import is_printed
 from shared.names import fold
 
 AMOUNTS = [2000, 3000, 5000, 6000, 8000, 10000, 12000, 15000, 20000, 30000, 50000, 100000, 200000]
@@ -78,9 +79,18 @@ def _planned(
         wish |= {"given_name": given, "family_name": family, "email": _address(given, family)}
     elif person.email is None:
         wish["email"] = _address(person.given_name, person.family_name)
+    address = dice.choice(words.STREETS)
+    called = f"{person.given_name} {person.family_name}" if person else ""
+    if wish["country"] == "FR" and number_of(key) % 5 and is_printed(called):
+        wish["receipt_to"] = {"address": dict(address)}
     if dice.random() < 0.12:
         wish["message"] = dice.choice(words.MESSAGES[locale])
     return Planned(key, campaign, amount, at, person, wish, dice.choice(["visa", "visa", "mastercard"]), dice)
+
+
+def number_of(key: str) -> int:
+    """Which gift of its campaign: every fifth donor asks for no receipt."""
+    return int(key.rpartition("-")[2])
 
 
 def _address(given: str, family: str) -> str:

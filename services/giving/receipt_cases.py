@@ -14,11 +14,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services.giving import receipt_facts, receipt_issues
-from services.giving.eligibility import REASONS, TIME, Facts, blocking, reasons
+from services.giving.eligibility import REASONS, TIME, Facts, Rules, blocking, reasons
 from services.giving.models import Receipt, ReceiptCase
 from shared.clock import today
 
 AGAIN = timedelta(hours=1)
+NOTHING_GIVEN = Rules(0, 0, 0)
+"""Where nothing was given in return, no rule about it is read."""
 
 MISSED = text(
     """
@@ -91,7 +93,9 @@ def decide(
 
 def why_not(session: Session, gift: Facts, *, at: datetime) -> tuple[str, ...]:
     """Why a gift cannot be on a receipt now, by the law of the day it was received."""
-    rules = receipt_facts.rules(session, on=gift.received_on or today(at))
+    rules = NOTHING_GIVEN
+    if gift.counterparts_minor:
+        rules = receipt_facts.rules(session, on=gift.received_on or today(at))
     return reasons(gift, rules, today=today(at))
 
 

@@ -7,6 +7,7 @@ conflicts, comparisons and the differences they found.
 Says: `crm.conflict_found` on `amicale.notify`.
 Hears: `person.card`, `donation.settled`, `debit.announced`, `donation.failed`, `donation.refunded`,
 `donation.refund_returned`, `donation.disputed`, `donor.attached`,
+`receipt.issued`, `receipt.voided`,
 `registration.confirmed`, `registration.rescheduled`, `registration.cancelled`, `registrant.attached`,
 `sign_in.link_issued`, `account.opened`.
 Doors: `/api/v1/notify/` (emails, subscriptions, deliveries, conflicts, comparisons, timelines), the consumers

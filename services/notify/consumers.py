@@ -1,6 +1,6 @@
 """What notify hears. Each message acts once; email, CRM change and story commit together."""
 
-from services.notify import accounts, gifts, recipients, registrations
+from services.notify import accounts, gifts, receipts, recipients, registrations
 from services.notify.settings import current
 from shared.clock import now
 from shared.inbox import hears
@@ -14,6 +14,8 @@ from shared.messages import (
     DonationSettled,
     DonorAttached,
     PersonCard,
+    ReceiptIssued,
+    ReceiptVoided,
     RegistrantAttached,
     RegistrationCancelled,
     RegistrationConfirmed,
@@ -70,6 +72,16 @@ def donation_disputed(session, message):
 @hears(DonorAttached)
 def donor_attached(session, message):
     gifts.attached(session, message, at=now())
+
+
+@hears(ReceiptIssued)
+def receipt_issued(session, message):
+    receipts.issued(session, message, settings=current(), at=now())
+
+
+@hears(ReceiptVoided)
+def receipt_voided(session, message):
+    receipts.voided(session, message, settings=current(), at=now())
 
 
 @hears(RegistrationConfirmed)

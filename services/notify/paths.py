@@ -16,6 +16,8 @@ KINDS = {
     "gift_debit": {"fr": "prélèvement annoncé", "en": "debit announced"},
     "gift_failed": {"fr": "don qui n’a pas abouti", "en": "gift that did not go through"},
     "gift_refunded": {"fr": "don remboursé", "en": "refunded gift"},
+    "receipt_issued": {"fr": "reçu fiscal", "en": "tax receipt"},
+    "receipt_voided": {"fr": "reçu fiscal annulé", "en": "void tax receipt"},
     "registration_confirmed": {"fr": "inscription confirmée", "en": "registration confirmed"},
     "registration_rescheduled": {"fr": "changement de date ou de lieu", "en": "new time or place"},
     "registration_cancelled": {"fr": "inscription annulée", "en": "registration cancelled"},

@@ -21,7 +21,8 @@ from shared.typography import french
 
 LETTERS = Path(__file__).parent / "letters"
 NAMES = (
-    *("gift_received", "gift_debit", "gift_failed", "gift_refunded", "sign_in_link"),
+    *("gift_received", "gift_debit", "gift_failed", "gift_refunded"),
+    *("receipt_issued", "receipt_voided", "sign_in_link"),
     *("registration_confirmed", "registration_rescheduled", "registration_cancelled"),
 )
 

@@ -44,6 +44,10 @@ def _facts(locale, **values):
         "online_url": "",
         "note": "",
         "reference": "0199",
+        "number": "FUV-2026-000042",
+        "period": "23 novembre 2026",
+        "replaces": "",
+        "replaced_by": "",
         **values,
     }
 

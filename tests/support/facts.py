@@ -16,6 +16,8 @@ from shared.messages import (
     DonationSettled,
     Message,
     PersonCard,
+    ReceiptIssued,
+    ReceiptVoided,
     RegistrationCancelled,
     RegistrationConfirmed,
     RegistrationRescheduled,
@@ -141,6 +143,30 @@ def disputed(
         **values,
     }
     return heard(DonationDisputed(**told), at=at)
+
+
+def receipt(
+    who: dict[str, Any] | None = None, *, voided: bool = False, at: datetime = NOW, **values: Any
+) -> Message:
+    """A tax receipt was issued, or voided."""
+    who = who or contact()
+    told = {
+        "receipt_id": uuid7(),
+        "number": "FUV-2026-000042",
+        "party_id": who["party_id"],
+        "person_id": who["person_id"],
+        "entity_name": "Fondation de Valmont",
+        "article": "200",
+        "amount_minor": 12_000,
+        "currency": "EUR",
+        "first_on": at.date(),
+        "last_on": at.date(),
+        "donation_ids": [uuid7()],
+        "contact": who | {"link": seal("https://amicale.test/l/gift/1", MESSAGE_KEY)},
+        **({"voided_at": at, "reason": "refund"} if voided else {"issued_at": at}),
+        **values,
+    }
+    return heard((ReceiptVoided if voided else ReceiptIssued)(**told), at=at)
 
 
 def _registration(who: dict[str, Any] | None, values: dict[str, Any]) -> dict[str, Any]:
