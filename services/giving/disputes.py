@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from services.giving import findings, gift_changes, gifts, ledger, surpluses
 from services.giving.models import Dispute, Donation, LedgerTransaction, Surplus, Transaction
 from services.giving.models.disputes import STATUSES
-from services.giving.models.donations import DonationDisputed
+from services.giving.models.donations import DonationUnderDispute
 from services.giving.models.ledger import DISPUTE, DISPUTE_WON, FEE
 from shared.db import lock, uuid7
 from shared.http import Blueprint
-from shared.messages import DonationDisputed as DonationDisputedMessage
+from shared.messages import DonationDisputed
 from shared.money import Minor
 from shared.outbox import publish
 from shared.pages import PageQuery, page, paged
@@ -62,12 +62,12 @@ def index(query: dict[str, Any]) -> Any:
 
 
 def check_refundable(session: Session, donation: Donation) -> None:
-    """Raise DonationDisputed while a bank holds money of it, or when all that is left was lost to one."""
+    """Raise DonationUnderDispute while a bank holds money of it, or when all that is left was lost to one."""
     held = _of(donation.id).where(Dispute.surplus_id.is_(None), Dispute.withdrawn_minor > 0)
     undecided = held.where(Dispute.won_at.is_(None), Dispute.lost_at.is_(None))
     is_lost = donation.disputed_minor > 0 and donation.left_minor == 0
     if is_lost or session.execute(undecided).first() is not None:
-        raise DonationDisputed
+        raise DonationUnderDispute
 
 
 def of_donation(session: Session, donation_id: UUID) -> list[Dispute]:
@@ -184,7 +184,7 @@ def _say(session: Session, gift: gifts.Gift, dispute: Dispute, *, at: datetime) 
     donation = session.get_one(Donation, gift.donation_id)
     told = gifts.said(gift, gifts.party_id(session, gift))
     del told["contact"]
-    news = DonationDisputedMessage(
+    news = DonationDisputed(
         **told,
         dispute_id=dispute.id,
         status=dispute.status,

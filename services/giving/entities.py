@@ -28,6 +28,11 @@ class EntityShown(Schema):
     slug = fields.String(required=True)
     name = fields.String(required=True)
     can_issue_receipts = fields.Boolean(required=True)
+
+
+class EntityForStaff(EntityShown):
+    """What staff see of it besides."""
+
     refund_alone_minor = Minor(
         required=True,
         allow_none=True,
@@ -43,7 +48,7 @@ class EntityChange(Schema):
 
 @routes.get("", allow="giving.read")
 @routes.arguments(PageQuery, location="query")
-@routes.response(200, paged(EntityShown))
+@routes.response(200, paged(EntityForStaff))
 def index(query: dict[str, Any]) -> Any:
     """Every entity, by name."""
     with Transaction() as session:
@@ -52,7 +57,7 @@ def index(query: dict[str, Any]) -> Any:
 
 @routes.patch("/<uuid:entity_id>", allow="giving.manage")
 @routes.arguments(EntityChange)
-@routes.response(200, EntityShown)
+@routes.response(200, EntityForStaff)
 def change(wish: dict[str, Any], entity_id: UUID) -> Entity:
     """Set from which sum on a refund needs another person's agreement; those that wait go on waiting."""
     with Transaction() as session:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from services.giving import disputes, refunds
 from services.giving.models import Donation, Refund, Surplus, Transaction
-from services.giving.models.donations import DonationDisputed
+from services.giving.models.donations import DonationUnderDispute
 from services.giving.models.refunds import ApprovedByAsker, RefundNotWaiting
 from services.giving.refunds import RefundShown, RefundTooLarge
 from services.giving.settings import current
@@ -32,7 +32,7 @@ class Rejection(Schema):
 @routes.post(
     "/<uuid:donation_id>/refunds/<uuid:refund_id>/approvals",
     allow="giving.refund",
-    refuses=(ApprovedByAsker, RefundNotWaiting, DonationDisputed, RefundTooLarge),
+    refuses=(ApprovedByAsker, RefundNotWaiting, DonationUnderDispute, RefundTooLarge),
 )
 @routes.response(201, RefundShown)
 def approve(donation_id: UUID, refund_id: UUID) -> Refund:

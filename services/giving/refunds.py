@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from services.giving import chases, disputes, refund_outcomes
 from services.giving.models import Campaign, Donation, Entity, Refund, Settlement, Surplus, Transaction
-from services.giving.models.donations import DonationDisputed, DonationNotSettled
+from services.giving.models.donations import DonationNotSettled, DonationUnderDispute
 from services.giving.models.refunds import REASONS, STATUSES
 from services.giving.settings import current
 from shared import audit, telemetry
@@ -80,7 +80,7 @@ class RefundShown(Schema):
 @routes.post(
     "/<uuid:donation_id>/refunds",
     allow="giving.refund",
-    refuses=(DonationNotSettled, DonationDisputed, RefundUnderWay, RefundTooLarge, NotThroughProvider),
+    refuses=(DonationNotSettled, DonationUnderDispute, RefundUnderWay, RefundTooLarge, NotThroughProvider),
 )
 @routes.arguments(RefundWish)
 @routes.arguments(IdempotencyKey, location="headers")

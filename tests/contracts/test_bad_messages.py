@@ -56,6 +56,10 @@ GOOD: dict[str, Callable[[], Message]] = {
     "debit.announced": lambda: facts.announced(at=AT),
     "donation.failed": lambda: facts.failed(at=AT),
     "donation.refunded": lambda: facts.refunded(facts.settled(at=AT), at=AT),
+    "donation.refund_returned": lambda: facts.refund_returned(
+        facts.refunded(facts.settled(at=AT), at=AT), at=AT, refunded_minor=0
+    ),
+    "donation.disputed": lambda: facts.disputed(facts.settled(at=AT), at=AT),
     "donor.attached": lambda: DonorAttached(party_id=uuid7(), person_id=uuid7(), attached_at=AT),
     "registration.confirmed": lambda: facts.registered(at=AT),
     "registration.rescheduled": lambda: facts.moved(facts.registered(at=AT), at=AT),

@@ -69,6 +69,13 @@ ASKED = [
     ("GET", "/giving/activity?since=2026-10-01T08:00:00Z", None),
     ("GET", "/giving/activity/month", None),
     ("GET", "/giving/findings", None),
+    *[("GET", f"/giving/refunds?standing={each}", None) for each in ("waiting", "requested", "failed")],
+    ("GET", "/giving/surpluses", None),
+    ("GET", "/giving/disputes", None),
+    ("POST", "/giving/surpluses/{surplus}/refunds", None),
+    ("POST", "/giving/donations/{donation}/refunds", {"reason": "error", "note": "Trop perçu"}),
+    ("POST", "/giving/donations/{donation}/refunds/{refund}/approvals", None),
+    ("POST", "/giving/donations/{donation}/refunds/{refund}/rejections", {"note": "Non merci"}),
     ("GET", "/giving/donations", None),
     ("GET", "/giving/donation-totals", None),
     ("GET", "/giving/donations/{donation}", None),
@@ -155,6 +162,8 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
     world = World()
     world.my_gifts = [samples.my_gift("settled", 5_000)]
     world.records = [samples.record()]
+    world.refunds = [samples.on_desk(status=each) for each in ("waiting", "requested", "failed")]
+    world.surpluses, world.disputes = [samples.surplus()], [samples.dispute()]
     world.findings = [samples.finding(amount_minor=5_000)]
     world.emails = [samples.email()]
     world.imports = [samples.imported()]
@@ -180,6 +189,7 @@ def fake() -> Iterator[tuple[httpx.Client, dict[str, str]]]:
         seats = {**GUEST, "event_id": world.events[0]["id"], "companions": []}
         client.post("/events/registrations", json=seats, headers={"Idempotency-Key": "a seat"})
         known |= {"registration": next(iter(world.registrations)), "event": world.events[0]["id"]}
+        known |= {"refund": world.refunds[0]["id"], "surplus": world.surpluses[0]["id"]}
         known |= {"taken": world.registrations[known["registration"]]["id"]}
         begun = client.post("/giving/donations", json=wish, headers={"Idempotency-Key": "the first gift"})
         yield client, known | {"link": begun.json()["link"]}

@@ -113,7 +113,7 @@ def test_a_disputed_gift_is_not_refunded_and_one_that_was_won_may_be(school):
     school.provider.settle()
 
     refused = ask(school, begun)
-    assert (refused.status_code, refused.json["code"]) == (409, "donation_disputed")
+    assert (refused.status_code, refused.json["code"]) == (409, "donation_under_dispute")
     seen = shown(school, begun)
     assert [(each["status"], each["withdrawn_minor"]) for each in seen["disputes"]] == [("opened", 5000)]
     assert seen["disputes"][0]["answer_by"] is not None

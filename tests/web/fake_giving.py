@@ -4,6 +4,7 @@ import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
+from tests.web import samples
 from tests.web.fake_server import Answer, problem, refused_once
 from tests.web.samples import PARIS, campaign
 
@@ -139,6 +140,7 @@ def gift(self, world, query, body, link):
         raise problem(404, "link_not_found")
     about = find(world, found["campaign_id"])
     kept = {key: found[key] for key in ("id", "status", "amount_minor", "currency", "wall")}
+    kept |= {key: found.get(key, 0) for key in ("refunded_minor", "disputed_minor")}
     return kept | {
         "campaign": {k: about[k] for k in ("id", "slug", "title")},
         "entity_name": about["entity"]["name"],
@@ -164,6 +166,7 @@ def retry(self, world, query, body, link):
 def activity(self, world, query, body):
     world.since.append(query["since"][0])
     sums = {"gifts_count": 3, "gifts_minor": 15_000, "refunds_count": 1, "refunds_minor": 5000}
+    sums |= {"disputes_count": 0, "disputes_minor": 0}
     return sums | {"declined_count": 0, "currency": "EUR"}
 
 
@@ -189,7 +192,42 @@ def my_gifts(self, world, query, body):
     return {"items": world.my_gifts, "next": None}
 
 
-PAID = ("received", "awaiting", "refunded")
+def refunds(self, world, query, body):
+    standing = query["standing"][0]
+    statuses = {"failed": ("failed", "returned")}.get(standing, (standing,))
+    return {"items": [each for each in world.refunds if each["status"] in statuses], "next": None}
+
+
+def surpluses(self, world, query, body):
+    return {"items": world.surpluses, "next": None}
+
+
+def disputes(self, world, query, body):
+    return {"items": world.disputes, "next": None}
+
+
+def decide_refund(self, world, query, body, donation_id, refund_id, what):
+    self.session(world)
+    world.decided.append((refund_id, what, body))
+    if world.refusal:
+        raise problem(*world.refusal)
+    raise Answer(201, samples.refund(id=refund_id))
+
+
+def refund_surplus(self, world, query, body, surplus_id):
+    return decide_refund(self, world, query, body, None, surplus_id, "refunds")
+
+
+def refund_gift(self, world, query, body, donation_id):
+    self.session(world)
+    world.decided.append((donation_id, "refunds", body))
+    if world.refusal:
+        raise problem(*world.refusal)
+    waits = body.get("amount_minor", 0) > 50_000
+    raise Answer(201, samples.refund(status="waiting" if waits else "completed"))
+
+
+PAID = ("received", "awaiting", "refunded", "disputed")
 
 
 def found_records(world, query):
@@ -203,7 +241,7 @@ def found_records(world, query):
 def list_records(self, world, query, body):
     self.session(world)
     listed = ("id", "status", "standing", "amount_minor", "currency", "campaign", "donor", "created_at")
-    listed += ("settled_at", "failed_at", "refunded_at")
+    listed += ("settled_at", "failed_at", "refunded_at", "refunded_minor", "disputed_minor")
     found = [{name: each[name] for name in listed} for each in found_records(world, query)]
     return {"items": found, "next": None}
 
@@ -212,10 +250,12 @@ def count_records(self, world, query, body):
     self.session(world)
     lines = {}
     for each in found_records(world, query):
-        empty = {"standing": each["standing"], "currency": "EUR", "count": 0, "amount_minor": 0}
+        empty = {"standing": each["standing"], "currency": "EUR", "count": 0}
+        empty |= dict.fromkeys(("amount_minor", "refunded_minor", "disputed_minor"), 0)
         line = lines.setdefault(each["standing"], empty)
         line["count"] += 1
-        line["amount_minor"] += each["amount_minor"]
+        for name in ("amount_minor", "refunded_minor", "disputed_minor"):
+            line[name] += each[name]
     return {"items": list(lines.values())}
 
 
@@ -244,6 +284,12 @@ ROUTES = [
     ("GET", f"{G}/activity", activity),
     ("GET", f"{G}/activity/month", month),
     ("GET", f"{G}/findings", findings),
+    ("GET", f"{G}/refunds", refunds),
+    ("GET", f"{G}/surpluses", surpluses),
+    ("POST", f"{G}/surpluses/{ID}/refunds", refund_surplus),
+    ("GET", f"{G}/disputes", disputes),
+    ("POST", f"{G}/donations/{ID}/refunds", refund_gift),
+    ("POST", f"{G}/donations/{ID}/refunds/{ID}/(approvals|rejections)", decide_refund),
     ("GET", f"{G}/campaigns/{ID}/total", total),
     ("GET", f"{G}/campaigns/{ID}/wall", show_wall),
     ("POST", f"{G}/donations", donate),

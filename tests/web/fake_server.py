@@ -39,6 +39,7 @@ class World:
         self.instead = []
         self.since = []
         self.findings = []
+        self.refunds, self.surpluses, self.disputes, self.decided, self.refusal = [], [], [], [], None
         self.emails = []
         self.imports = []
         self.subscriptions, self.deliveries, self.conflicts = [], [], []

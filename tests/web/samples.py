@@ -68,6 +68,8 @@ def my_gift(status, amount):
         "campaign": {key: campaign()[key] for key in ("id", "slug", "title")},
         "status": status,
         "amount_minor": amount,
+        "refunded_minor": amount if status == "refunded" else 0,
+        "disputed_minor": 0,
         "currency": "EUR",
         "created_at": now,
         "settled_at": now,
@@ -109,6 +111,8 @@ def record(**changes):
         "settled_at": now.isoformat(),
         "failed_at": None,
         "refunded_at": None,
+        "refunded_minor": 0,
+        "disputed_minor": 0,
         "message": None,
         "country": None,
         "locale": "fr",
@@ -119,6 +123,8 @@ def record(**changes):
         "method": {"kind": "card", "brand": "visa", "last4": "4242"},
         "debit": None,
         "refunds": [],
+        "disputes": [],
+        "surpluses": [],
         "ledger": [],
         "checkouts": [],
         "wall": {"shows_name": False, "shows_amount": False},
@@ -264,4 +270,63 @@ def event(slug="retrouvailles", **changes):
         "cancelled_at": None,
         "cancel_reason": None,
         "revision": 0,
+    } | changes
+
+
+def refund(**changes):
+    """A refund as giving tells it to staff."""
+    return {
+        "id": str(uuid.uuid4()),
+        "donation_id": str(uuid.uuid4()),
+        "surplus_id": None,
+        "status": "completed",
+        "amount_minor": 12_000,
+        "currency": "EUR",
+        "reason": "error",
+        "note": "Deux fois",
+        "requested_at": "2026-03-03T09:00:00+00:00",
+        "requested_by": str(uuid.uuid4()),
+        **dict.fromkeys(("approved_at", "approved_by", "returned_at", "failed_at", "failure")),
+        **dict.fromkeys(("rejected_by", "rejection")),
+        "completed_at": None,
+    } | changes
+
+
+def on_desk(**changes):
+    """A refund with its gift, as the desk is told it."""
+    made = refund(**changes)
+    gift = record(id=made["donation_id"])
+    return made | {"donation": {name: gift[name] for name in ("id", "campaign", "donor")}}
+
+
+def dispute(**changes):
+    """A dispute as giving tells it to staff."""
+    return {
+        "id": str(uuid.uuid4()),
+        "donation_id": str(uuid.uuid4()),
+        "surplus_id": None,
+        "status": "opened",
+        "provider_dispute_id": "du_1",
+        "amount_minor": 12_000,
+        "withdrawn_minor": 12_000,
+        "fee_minor": 2000,
+        "currency": "EUR",
+        "reason": "fraudulent",
+        "opened_at": "2026-03-03T09:00:00+00:00",
+        "answer_by": "2026-03-12T09:00:00+00:00",
+        "won_at": None,
+        "lost_at": None,
+    } | changes
+
+
+def surplus(**changes):
+    """A second payment of a gift as giving tells it to staff."""
+    return {
+        "id": str(uuid.uuid4()),
+        "donation_id": str(uuid.uuid4()),
+        "payment_id": "pi_2",
+        "amount_minor": 12_000,
+        "left_minor": 12_000,
+        "currency": "EUR",
+        "paid_at": "2026-03-03T09:00:00+00:00",
     } | changes

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.web.samples import EMAIL_ID, PERSON, email, record
+from tests.web.samples import EMAIL_ID, PERSON, email, record, refund
 from web.console.gifts import _from_payment
 
 
@@ -54,7 +54,10 @@ AMOUNTS |= {"open": 7_700, "declined": 6_600, "abandoned": 8_800}
 @pytest.fixture
 def each(world):
     """A gift of each standing, two of them received."""
-    world.records = [record(standing=name, amount_minor=amount) for name, amount in AMOUNTS.items()]
+    world.records = [
+        record(standing=name, amount_minor=amount, refunded_minor=amount if name == "refunded" else 0)
+        for name, amount in AMOUNTS.items()
+    ]
     world.records.append(record(amount_minor=50))
 
 
@@ -74,7 +77,7 @@ def test_the_head_counts_what_the_rows_show_and_no_form_that_nobody_paid(officer
     shown = sums(rows)
     assert len(shown) == 4
     assert sum(amount for name, amount in shown if name == "encaissé") == 12_050
-    assert "4 dons · 3 encaissés : 170,50 € · dont 1 remboursé : 50,00 € · conservé : 120,50 €" in head
+    assert "4 dons · 3 encaissés : 170,50 € · remboursé : 50,00 € · conservé : 120,50 €" in head
     assert "· 1 en attente d’encaissement : 40,80 €" in head
     assert "non payé" not in head
 
@@ -221,15 +224,8 @@ def test_an_email_that_no_longer_holds_is_not_offered_to_be_sent_again(officer, 
 
 
 def test_what_went_back_is_subtracted_and_the_reason_stands_before_its_note(officer, world):
-    back = {
-        "id": EMAIL_ID,
-        "amount_minor": 12_000,
-        "reason": "error",
-        "note": "Deux fois",
-        "status": "completed",
-    }
-    back |= dict.fromkeys(("requested_at", "completed_at"), "2026-03-03T09:00:00+00:00") | {"failed_at": None}
-    world.records = [record(standing="refunded", refunds=[back])]
+    back = refund(completed_at="2026-03-03T09:00:00+00:00")
+    world.records = [record(standing="refunded", refunded_minor=12_000, refunds=[back])]
 
     page = html.unescape(officer.get(f"/console/gifts/{world.records[0]['id']}").text)
 

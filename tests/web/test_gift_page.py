@@ -55,7 +55,8 @@ def gift(browser, world):
             "a refusé un premier essai",
         ),
         ({"status": "refunded"}, "", "Ce don vous a été rendu"),
-        ({"status": "disputed"}, "", "en cours d’examen"),
+        ({"status": "settled", "refunded_minor": 1250}, "", "12,50\u00a0€</b> vous ont été rendus"),
+        ({"status": "disputed", "disputed_minor": 6000}, "", "Votre banque a repris ce don"),
     ],
 )
 def test_each_state_is_said_first_with_the_amount(browser, gift, changes, query, said):

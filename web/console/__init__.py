@@ -23,6 +23,7 @@ from web.console import (
     people,
     publications,
     reconciliation,
+    refunds,
     registrations,
     shell,
     system,
@@ -68,7 +69,7 @@ def around():
 campaigns.routes.register_blueprint(launches.routes)
 for part in (drafts, publications, registrations):
     events.routes.register_blueprint(part.routes)
-GIFTS = (home, campaigns, gifts, reconciliation)
+GIFTS = (home, campaigns, gifts, refunds, reconciliation)
 NETWORK = (people, contacts, accounts, events, emails)
 for noun in (*GIFTS, *NETWORK, imports, conflicts, connections, system):
     pages.register_blueprint(noun.routes)

@@ -11,7 +11,7 @@ from web.clients import Problem, ServiceDown, segment
 from web.console import charts, launches
 from web.console.shell import then, tried
 from web.ui import pictures
-from web.ui.forms import Filled, key_of, minor_units
+from web.ui.forms import Filled, euros, key_of, minor_units
 from web.ui.writing import begins_later, today
 
 routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
@@ -161,17 +161,12 @@ def _as_typed(campaign: dict) -> dict[str, str]:
     typed = {f"{name}_{code}": campaign[name].get(code, "") for name in TEXTS for code in ("fr", "en")}
     return typed | {
         "fund_id": campaign["fund"]["id"] if campaign["fund"] else "",
-        "goal": _euros(campaign["goal_minor"]),
-        "suggested": "; ".join(map(_euros, campaign["suggested_minor"])),
+        "goal": euros(campaign["goal_minor"]),
+        "suggested": "; ".join(map(euros, campaign["suggested_minor"])),
         "starts_on": campaign["starts_on"] or "",
         "ends_on": campaign["ends_on"] or "",
         "picture": campaign["picture"],
     }
-
-
-def _euros(minor: int | None) -> str:
-    whole, cents = divmod(minor or 0, 100)
-    return f"{whole},{cents:02}" if cents else str(whole)
 
 
 def _refused(error: Problem | ServiceDown, form: Filled, campaign_id: str = ""):

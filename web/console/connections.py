@@ -131,6 +131,8 @@ def _causes() -> dict[str, str]:
         "donation.settled": _("A gift was received"),
         "donation.refunded": _("A gift was given back"),
         "debit.announced": _("A debit was announced"),
+        "donation.refund_returned": _("A refund came back"),
+        "donation.disputed": _("A gift was disputed by the donor’s bank"),
         "donation.failed": _("A gift was not completed"),
         "donor.attached": _("A guest’s gifts joined their record"),
         "registration.confirmed": _("A registration was confirmed"),

@@ -1,23 +1,21 @@
-"""Gifts: the list with its search, one gift with its path through the services, and its refund."""
+"""Gifts: the list with its search, and one gift with its path through the services."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request
-from flask_babel import gettext as _
 
 from shared import telemetry
 from web import clients
-from web.clients import Problem, segment
+from web.clients import segment
 from web.console import paths
-from web.console.shell import then, tried
+from web.console.shell import tried
 from web.console.times import span
 from web.languages import language
-from web.ui.forms import Filled, key_of
 
 routes = Blueprint("gifts", __name__, url_prefix="/gifts")
 
-ASKED = ("received", "awaiting", "refunded", "unpaid", "any")
+ASKED = ("received", "awaiting", "refunded", "disputed", "unpaid", "any")
 SORTS = ("newest", "oldest", "largest", "smallest")
 FILTERS = ("q", "campaign_id", "standing", "party_id")
 
@@ -74,41 +72,6 @@ def _others(gift: dict) -> list:
 def path(donation_id: str):
     """The path and the emails, for a page that waits for the next step: neither lags behind."""
     return render_template("console/gift_now.html", path=_path(donation_id), emails=paths.emails(donation_id))
-
-
-@routes.get("/<donation_id>/refund")
-def ask_refund(donation_id: str):
-    """What a refund will do, before it is done."""
-    return _refund_page(donation_id, Filled())
-
-
-@routes.post("/<donation_id>/refund")
-def refund(donation_id: str):
-    """Give the money back."""
-    form = Filled(request.form)
-    wish = {"reason": form.value("reason"), "note": form.value("note")}
-    try:
-        clients.giving().post(
-            f"/donations/{segment(donation_id)}/refunds",
-            wish,
-            key=key_of(form.value("key"), wish),
-            timeout_s=30,
-        )
-    except Problem as problem:
-        if problem.status not in {409, 422}:
-            raise
-        form.errors |= problem.fields
-        form.alert = "" if problem.fields else problem.detail
-        return _refund_page(donation_id, form), problem.status
-    telemetry.concerns(donation_id)
-    said = _("The refund is on its way to the donor’s bank; the total and the books follow.")
-    return then(said, "console.gifts.show", donation_id=donation_id)
-
-
-def _refund_page(donation_id: str, form: Filled) -> str:
-    gift = clients.giving().get(f"/donations/{segment(donation_id)}")
-    telemetry.concerns(gift["id"])
-    return render_template("console/refund.html", gift=gift, form=form)
 
 
 def _path(donation_id: str) -> dict[str, Any]:

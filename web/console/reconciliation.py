@@ -57,7 +57,7 @@ def kinds() -> dict[str, tuple[str, str]]:
         "payment_differs": (_("The provider was paid another amount or currency than the gift"), compare),
         "paid_twice": (
             _("One gift was paid twice"),
-            _("The second payment is kept at the provider: refund it there, and tell the donor."),
+            _("The second payment is held for the donor: give it back from the page of refunds."),
         ),
         "refund_differs": (
             _("A refund at the provider differs from ours"),
@@ -65,7 +65,11 @@ def kinds() -> dict[str, tuple[str, str]]:
         ),
         "refund_came_back": (
             _("A refund came back: the donor’s bank refused it"),
-            _("Ask the donor for another way to pay them back."),
+            _("The money is ours again. Ask the donor for another way to pay them back."),
+        ),
+        "dispute_differs": (
+            _("A bank took more of a gift than was left of it"),
+            _("Look at the dispute at the provider; what it took too much is not in the books."),
         ),
         "event_unmatched": (_("The provider tells of a payment that we do not know"), by_hand),
         "event_unreadable": (_("The provider told something that we could not read"), ask),

@@ -43,6 +43,7 @@ def menu() -> list[tuple[str, list[Entry]]]:
             [
                 Entry(_("Campaigns"), "console.campaigns.listed", "giving.read", "c"),
                 Entry(_("Gifts"), "console.gifts.listed", "giving.read", "d"),
+                Entry(_("Refunds"), "console.refunds.desk", "giving.read", "b", "refunds"),
                 Entry(_("Reconciliation"), "console.reconciliation.listed", "giving.read", "r", "findings"),
             ],
         ),
@@ -100,9 +101,10 @@ def waiting() -> dict[str, int]:
 
 def _count() -> dict[str, int]:
     may = session.visitor().may
-    counts = dict.fromkeys(("findings", *EMAILS_WAIT, "imports", "conflicts", "letters"), 0)
+    counts = dict.fromkeys(("findings", "refunds", *EMAILS_WAIT, "imports", "conflicts", "letters"), 0)
     if may("giving.read"):
         counts["findings"] = _length(tried(clients.giving().get, "/findings", limit=100))
+        counts["refunds"] = _refunds()
     if may("mailings.read"):
         for status in EMAILS_WAIT:
             waits = {"status": status, "resent": "false"}
@@ -118,6 +120,14 @@ def _count() -> dict[str, int]:
         )
     emails = sum(counts[status] for status in EMAILS_WAIT)
     return counts | {"emails": emails, "all": sum(counts.values())}
+
+
+def _refunds() -> int:
+    """What somebody must decide or look after; refunds that the provider is asked about again do not wait."""
+    get = clients.giving().get
+    lists = [tried(get, "/refunds", standing=each, limit=100) for each in ("waiting", "failed")]
+    lists += [tried(get, f"/{each}", limit=100) for each in ("surpluses", "disputes")]
+    return sum(map(_length, lists))
 
 
 def _length(answer: dict[str, Any] | None) -> int:

@@ -8,7 +8,7 @@ from flask_babel import ngettext
 
 from web.ui.writing import exact_money, number
 
-GIFTS = ("received", "refunded", "awaiting")
+GIFTS = ("received", "refunded", "disputed", "awaiting")
 
 
 def gift_count(totals: list[dict[str, Any]]) -> str:
@@ -33,19 +33,20 @@ def _currency(line: dict[str, Any]) -> str:
 def _sums(currency: str, lines: dict[str, dict[str, Any]]) -> list[str]:
     """The sums of one currency. What went back was received before."""
     said = []
-    came = [lines[standing] for standing in ("received", "refunded") if standing in lines]
-    count, minor = (sum(each[name] for each in came) for name in ("count", "amount_minor"))
+    came = [lines[standing] for standing in ("received", "refunded", "disputed") if standing in lines]
+    count, minor, back, held = (
+        sum(each[name] for each in came)
+        for name in ("count", "amount_minor", "refunded_minor", "disputed_minor")
+    )
     if came:
         words = _worded(count, minor, currency)
         said.append(ngettext("%(n)s received: %(sum)s", "%(n)s received: %(sum)s", count, **words))
-    if back := lines.get("refunded"):
-        words = _worded(back["count"], back["amount_minor"], currency)
-        said += [
-            ngettext(
-                "%(n)s of them refunded: %(sum)s", "%(n)s of them refunded: %(sum)s", back["count"], **words
-            ),
-            _("kept: %(sum)s", sum=exact_money(minor - back["amount_minor"], currency)),
-        ]
+    if back:
+        said.append(_("refunded: %(sum)s", sum=exact_money(back, currency)))
+    if held:
+        said.append(_("disputed: %(sum)s", sum=exact_money(held, currency)))
+    if back or held:
+        said.append(_("kept: %(sum)s", sum=exact_money(minor - back - held, currency)))
     if late := lines.get("awaiting"):
         words = _worded(late["count"], late["amount_minor"], currency)
         said.append(_("%(n)s awaiting collection: %(sum)s", **words))

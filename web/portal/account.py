@@ -37,11 +37,12 @@ def end_session(session_id):
 
 
 def totals(found):
-    """Sum of what was collected, by currency; only said when the whole list is on the page."""
+    """Sum of what was collected and kept, by currency; only said when the whole list is on the page."""
     if found["next"] or request.args.get("after"):
         return {}
     sums: dict[str, int] = {}
     for gift in found["items"]:
         if gift["status"] == "settled":
-            sums[gift["currency"]] = sums.get(gift["currency"], 0) + gift["amount_minor"]
+            kept = gift["amount_minor"] - gift["refunded_minor"] - gift["disputed_minor"]
+            sums[gift["currency"]] = sums.get(gift["currency"], 0) + kept
     return sums

@@ -70,6 +70,12 @@ def minor_units(typed: str, currency: str = "EUR") -> int | None:
     return int(minor) if minor == minor.to_integral_value() else None
 
 
+def euros(minor: int | None) -> str:
+    """An amount as a person would type it: `50`, `1234,50`."""
+    whole, cents = divmod(minor or 0, 100)
+    return f"{whole},{cents:02}" if cents else str(whole)
+
+
 def looks_like_email(typed: str) -> bool:
     """Whether it could be delivered to; the service has the last word."""
     return len(typed) <= 254 and EMAIL.fullmatch(typed) is not None

@@ -39,7 +39,7 @@ class DonationNotSettled(Conflict):
     """Only a settled donation can be refunded."""
 
 
-class DonationDisputed(Conflict):
+class DonationUnderDispute(Conflict):
     """The donor's bank has taken the money of this donation back; it cannot be refunded as well."""
 
 
