@@ -133,6 +133,20 @@ class Service:
             self.silent_until = time.monotonic() + REST_AFTER_SILENCE_S
             raise ServiceDown(self.name) from error
 
+    def stream(self, path: str, body: Any, *, timeout_s: float) -> httpx.Response:
+        """The answer to a POST, which is not read yet: a file of any size. Whoever asks for it closes it."""
+        url = f"{self.base_url}/api/v1/{self.name}{path}"
+        patience = httpx.Timeout(timeout_s, connect=CONNECT_S)
+        asked = self.http.build_request("POST", url, json=body, headers=_handed_on(""), timeout=patience)
+        try:
+            answer = self.http.send(asked, stream=True)
+            if answer.status_code >= 400:
+                answer.read()
+        except httpx.HTTPError as error:
+            raise ServiceDown(self.name) from error
+        self.check(answer)
+        return answer
+
     def is_ready(self) -> bool:
         """Whether the service says so on its internal address."""
         try:

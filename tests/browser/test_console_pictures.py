@@ -44,6 +44,7 @@ def places(stack, staff) -> dict[str, str]:
         "gift": gift,
         "refund": f"{gift}/refund",
         "reconciliation": "/console/reconciliation/",
+        **books(staff),
         "people": "/console/people/?q=nguyen",
         "people-none": f"/console/people/{NOBODY}",
         "person": f"/console/people/{person}",
@@ -55,6 +56,22 @@ def places(stack, staff) -> dict[str, str]:
         "connection": f"/console/connections/{partner}",
         "crm": "/console/crm/",
         "system": "/console/system/",
+    }
+
+
+def books(staff) -> dict[str, str]:
+    """The pages of an entity's books."""
+    entity = staff.get("/giving/entities")["items"][0]["id"]
+    payouts = staff.get(f"/giving/entities/{entity}/payouts")["items"]
+    page = f"/console/books/{entity}"
+    return {
+        "books": f"{page}/",
+        "books-journal": f"{page}/journal",
+        "books-statement": f"{page}/accounts/517000",
+        "books-payouts": f"{page}/payouts/",
+        "books-payout": f"{page}/payouts/{payouts[0]['id']}",
+        "books-chart": f"{page}/chart/",
+        "books-closings": f"{page}/closings/",
     }
 
 

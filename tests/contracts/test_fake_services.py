@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from jsonschema import Draft202012Validator
 
-from tests.web import fake_services, samples
+from tests.web import fake_books, fake_services, samples
 from tests.web.fake_server import World
 from tests.web.fake_services import ROUTES
 from tests.web.samples import FUND_ID, PERSON, campaign
@@ -52,6 +52,7 @@ EVENT = SCHEDULE | {
     "registration_closes_at": None,
     "withdraw_until": None,
 }
+BOOKS, YEAR = f"/giving/entities/{fake_books.ENTITY}", "first_day=2026-01-01&last_day=2026-12-31"
 OFFICER = ["events.read", "events.manage", "people.export"]
 ASKED = [
     ("GET", "/giving/campaigns?status=live", None),
@@ -85,6 +86,21 @@ ASKED = [
     ("PUT", "/giving/gift-links/{link}/wall", {"shows_name": True, "shows_amount": False}),
     ("POST", "/giving/gift-links/{link}/checkouts", None),
     ("GET", "/giving/my-donations", None),
+    ("GET", "/giving/entities", None),
+    ("GET", f"{BOOKS}/books", None),
+    ("PUT", f"{BOOKS}/books", {"siren": "552100554", "fiscal_year_start_month": 1}),
+    ("GET", f"{BOOKS}/accounts", None),
+    ("PATCH", f"{BOOKS}/accounts/{fake_books.ACCOUNT}", {"number": "512000", "label": "Banque"}),
+    ("GET", f"{BOOKS}/trial-balance?{YEAR}", None),
+    ("GET", f"{BOOKS}/journal?{YEAR}&account=517000&kind=gift&reference=pi_1&limit=50", None),
+    ("GET", f"{BOOKS}/accounts/517000/statement?{YEAR}&limit=100", None),
+    ("GET", f"{BOOKS}/payouts", None),
+    ("GET", f"{BOOKS}/payouts/{fake_books.PAYOUT}", None),
+    ("GET", f"{BOOKS}/payouts/{fake_books.PAYOUT}/gifts", None),
+    ("GET", f"{BOOKS}/closings", None),
+    ("POST", f"{BOOKS}/closings", {"last_day": "2025-12-31", "accepts": [], "note": ""}),
+    ("GET", f"{BOOKS}/closings/{fake_books.CLOSING}", None),
+    ("GET", f"{BOOKS}/closing-checks?last_day=2025-12-31", None),
     ("GET", "/giving/system", None),
     ("GET", "/events/events", None),
     ("GET", "/events/events/retrouvailles", None),

@@ -40,6 +40,7 @@ class World:
         self.since = []
         self.findings = []
         self.refunds, self.surpluses, self.disputes, self.decided, self.refusal = [], [], [], [], None
+        self.closed_until, self.periods = None, []
         self.emails = []
         self.imports = []
         self.subscriptions, self.deliveries, self.conflicts = [], [], []

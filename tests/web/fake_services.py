@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from tests.web import fake_directory, fake_events, fake_giving, fake_notify
+from tests.web import fake_books, fake_directory, fake_events, fake_giving, fake_notify
 from tests.web.fake_server import serve
 from web.settings import WebSettings
 
@@ -20,6 +20,7 @@ ROUTES = [
     ("GET", "/api/v1/([^/]+)/system", show_system),
     *fake_events.ROUTES,
     *fake_giving.ROUTES,
+    *fake_books.ROUTES,
     *fake_directory.ROUTES,
     *fake_notify.ROUTES,
 ]

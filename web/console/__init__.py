@@ -9,7 +9,10 @@ from flask import Blueprint, abort, request
 from web import session
 from web.console import (
     accounts,
+    book_accounts,
+    books,
     campaigns,
+    closings,
     conflicts,
     connections,
     contacts,
@@ -20,6 +23,7 @@ from web.console import (
     home,
     imports,
     launches,
+    payouts,
     people,
     publications,
     reconciliation,
@@ -69,7 +73,9 @@ def around():
 campaigns.routes.register_blueprint(launches.routes)
 for part in (drafts, publications, registrations):
     events.routes.register_blueprint(part.routes)
-GIFTS = (home, campaigns, gifts, refunds, reconciliation)
+for part in (payouts, book_accounts, closings):
+    books.routes.register_blueprint(part.routes)
+GIFTS = (home, campaigns, gifts, refunds, reconciliation, books)
 NETWORK = (people, contacts, accounts, events, emails)
 for noun in (*GIFTS, *NETWORK, imports, conflicts, connections, system):
     pages.register_blueprint(noun.routes)

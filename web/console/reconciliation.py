@@ -77,5 +77,12 @@ def kinds() -> dict[str, tuple[str, str]]:
         "charge_unknown": (_("The provider holds a payment that we do not know"), by_hand),
         "refund_unknown": (_("The provider gave money back without us"), by_hand),
         "movement_unexplained": (_("A movement at the provider has no reason that we know"), by_hand),
+        "balance_differs": (
+            _("What the provider holds differs from our books"),
+            _(
+                "Look at the other differences first. "
+                "When none explains it, ask the person who runs the system."
+            ),
+        ),
         "settlement_unmoved": (_("The provider has no movement for a gift of ours"), ask),
     }

@@ -45,6 +45,7 @@ def menu() -> list[tuple[str, list[Entry]]]:
                 Entry(_("Gifts"), "console.gifts.listed", "giving.read", "d"),
                 Entry(_("Refunds"), "console.refunds.desk", "giving.read", "b", "refunds"),
                 Entry(_("Reconciliation"), "console.reconciliation.listed", "giving.read", "r", "findings"),
+                Entry(_("Books"), "console.books.first", "giving.read", "b"),
             ],
         ),
         (
