@@ -1,6 +1,6 @@
 """Donations: one gift, by one donor, to one campaign."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from services.giving import checkouts, donors, receipt_details
+from services.giving import checkouts, donors, receipt_details, tax_parameters
 from services.giving.models import (
     Campaign,
     Checkout,
@@ -18,7 +18,7 @@ from services.giving.models import (
     database,
 )
 from services.giving.models.campaigns import CampaignNotLive
-from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR, STATUSES
+from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR, STATUSES, AgreementNeeded
 from services.giving.settings import EntityWithoutAccount
 from shared import telemetry
 from shared.auth import Caller, caller
@@ -74,6 +74,7 @@ class DonationBegun(Schema):
     "",
     allow="anyone",
     refuses=(
+        AgreementNeeded,
         NotFound,
         CampaignNotLive,
         CurrencyNotTaken,
@@ -127,6 +128,7 @@ def prepared(
     email: str | None = None,
     locale: str = "fr",
     receipt_to: dict[str, Any] | None = None,
+    amount_minor: int = 0,
     **_: Any,
 ) -> dict[str, Any]:
     """What a new donation needs beside the wish: its donor, known or met now."""
@@ -146,7 +148,16 @@ def prepared(
         at=at,
     )
     to = {"receipt_to": receipt_details.named(receipt_to, donor)} if receipt_to else {}
+    if receipt_to and receipt_to.get("legal_name"):
+        _check_size(session, amount_minor, on=today(at))
     return {"id": uuid7(), "donor_id": donor.id, "signed_in": by is not None, "created_at": at, **to}
+
+
+def _check_size(session: Session, amount_minor: int, *, on: date) -> None:
+    """A company that gives much is led to an agreement first."""
+    least = tax_parameters.on_day(session, on=on).get("company_agreement_minor")
+    if least is not None and amount_minor >= least:
+        raise AgreementNeeded(from_minor=least)
 
 
 def begun(donation: Donation, checkout: Checkout | None) -> dict[str, Any]:

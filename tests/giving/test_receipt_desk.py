@@ -151,3 +151,16 @@ def test_staff_correct_a_name_and_void_what_bore_the_wrong_one(campaign, client)
 
     names = [each["made_out_to"] for each in client.get(f"{WHERE}/receipts").json["items"]]
     assert names == ["Claire Lemoigne", "Claire Lemoine"]
+
+
+def test_a_company_that_gives_much_is_led_to_an_agreement(campaign, client):
+    wish = {"campaign_id": str(campaign), "amount_minor": 500_000, **world.GUEST}
+
+    refused = client.post(
+        f"{WHERE}/donations",
+        json=wish | {"receipt_to": receipt_world.COMPANY},
+        headers={"Idempotency-Key": str(uuid4())},
+    )
+
+    assert (refused.status_code, refused.json["code"]) == (422, "agreement_needed")
+    assert refused.json["from_minor"] == 500_000

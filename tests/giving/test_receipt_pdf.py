@@ -97,14 +97,19 @@ def test_a_receipt_of_a_person_has_every_mention_of_11580(issued):
 
 
 def test_a_receipt_of_a_company_has_every_mention_of_16216(issued):
-    pdf = receipt_pdf.render(*issued(500_000, receipt_to=receipt_world.COMPANY))
+    pdf = receipt_pdf.render(*issued(499_900, receipt_to=receipt_world.COMPANY))
 
     assert (
         says(
             pdf,
             [
                 *("Cerfa n° 16216*02", "Entreprise donatrice", "Ateliers Morvan", "SAS", "552 100 554"),
-                *("3 quai Saint-Cast", "5 000 €", "cinq mille euros", "article 238 bis du CGI"),
+                *(
+                    "3 quai Saint-Cast",
+                    "4 999 €",
+                    "quatre mille neuf cent quatre-vingt-dix-neuf euros",
+                    "article 238 bis du CGI",
+                ),
             ],
         )
         == []

@@ -150,6 +150,8 @@ def gift(self, world, query, body, link):
         "debit": found.get("debit"),
         "settled_at": None,
         "receipt_expected": about["entity"]["can_issue_receipts"],
+        "receipts": [],
+        "receipt_waits_for": found.get("receipt_waits_for"),
         "can_retry": found["status"] in {"pending", "failed"},
     }
 
@@ -273,7 +275,92 @@ def path_of_record(self, world, query, body, name):
     return {"steps": [begun | {"title": {"fr": "Formulaire rempli", "en": "Form filled in"}}]}
 
 
+def receipts(self, world, query, body):
+    return {"items": world.receipts, "next": None}
+
+
+def receipt_counts(self, world, query, body):
+    return {"items": [{"reason": "address_missing", "count": 3, "by": "donor"}]}
+
+
+def receipt_cases(self, world, query, body):
+    case = {"donation_id": str(uuid.uuid4()), "entity_id": world.campaigns[0]["entity"]["id"]}
+    return {"items": [case | {"reasons": ["address_missing"], "look_at": None}], "next": None}
+
+
+def issue_receipt(self, world, query, body, name):
+    refused = problem(409, "receipt_not_possible")
+    refused.body["reasons"] = ["address_missing"]
+    raise refused
+
+
+def void_receipt(self, world, query, body, name):
+    if not body["note"]:
+        raise problem(422, "fields_refused", errors={"note": ["Too short."]})
+    raise Answer(201, {"replacement": None})
+
+
+def law(self, world, query, body):
+    ceiling = {"name": "counterpart_ceiling_minor", "from_on": "2021-01-01", "value": 7300}
+    dates = {"review_on": "2026-01-01", "reviewed_at": None, "is_due": True}
+    return {"items": [ceiling | dates | {"source": "CGI, ann. II, art. 17 G"}]}
+
+
+def confirm_law(self, world, query, body):
+    raise Answer(201, law(self, world, query, None)["items"][0] | {"is_due": False})
+
+
+def entities(self, world, query, body):
+    return {"items": [world.campaigns[0]["entity"]], "next": None}
+
+
+def receipt_settings(self, world, query, body, name):
+    empty = dict.fromkeys(("siren", "rna", "address", "purpose", "category", "receipt_series"))
+    lists = {"entitlements": {}, "signatories": [], "date_rules": {}}
+    return world.campaigns[0]["entity"] | empty | lists | {"missing": ["address", "signatory"]}
+
+
+def change_receipt_settings(self, world, query, body, name):
+    if body["siren"] == "732829321":
+        raise problem(422, "fields_refused", errors={"siren": ["Not a SIREN."]})
+    return receipt_settings(self, world, query, None, name) | {"missing": []}
+
+
+def receipt_check(self, world, query, body, code):
+    if not code.startswith("good"):
+        raise problem(404, "link_not_found")
+    void = {"voided_at": None, "replaced_by": None}
+    if code == "good.void":
+        void = {"voided_at": "2026-11-30T10:00:00+00:00", "replaced_by": "FUV-2026-000043"}
+    return void | {
+        "number": "FUV-2026-000042",
+        "entity_name": world.campaigns[0]["entity"]["name"],
+        "amount_minor": 12_000,
+        "currency": "EUR",
+        "first_on": "2026-11-23",
+        "last_on": "2026-11-23",
+        "issued_at": "2026-11-23T10:00:00+00:00",
+    }
+
+
+def put_receipt_details(self, world, query, body, link):
+    world.donations[link]["receipt_to"] = body
+    return gift(self, world, query, None, link)
+
+
 ROUTES = [
+    ("GET", f"{G}/receipts", receipts),
+    ("GET", f"{G}/receipt-cases/counts", receipt_counts),
+    ("GET", f"{G}/receipt-cases", receipt_cases),
+    ("POST", f"{G}/donations/{ID}/receipts", issue_receipt),
+    ("POST", f"{G}/receipts/{ID}/voids", void_receipt),
+    ("GET", f"{G}/tax-parameters", law),
+    ("POST", f"{G}/tax-parameters/reviews", confirm_law),
+    ("GET", f"{G}/entities", entities),
+    ("GET", f"{G}/entities/{ID}/receipt-settings", receipt_settings),
+    ("PATCH", f"{G}/entities/{ID}/receipt-settings", change_receipt_settings),
+    ("GET", f"{G}/receipt-checks/{ID}", receipt_check),
+    ("PUT", f"{G}/gift-links/{ID}/receipt-details", put_receipt_details),
     ("GET", f"{G}/campaigns", list_campaigns),
     ("POST", f"{G}/campaigns", create_campaign),
     ("GET", f"{G}/campaigns/{ID}", show_campaign),

@@ -41,6 +41,7 @@ class World:
         self.findings = []
         self.refunds, self.surpluses, self.disputes, self.decided, self.refusal = [], [], [], [], None
         self.closed_until, self.periods = None, []
+        self.receipts = []
         self.emails = []
         self.imports = []
         self.subscriptions, self.deliveries, self.conflicts = [], [], []

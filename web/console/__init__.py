@@ -26,6 +26,8 @@ from web.console import (
     payouts,
     people,
     publications,
+    receipt_settings,
+    receipts,
     reconciliation,
     refunds,
     registrations,
@@ -75,7 +77,7 @@ for part in (drafts, publications, registrations):
     events.routes.register_blueprint(part.routes)
 for part in (payouts, book_accounts, closings):
     books.routes.register_blueprint(part.routes)
-GIFTS = (home, campaigns, gifts, refunds, reconciliation, books)
+GIFTS = (home, campaigns, gifts, receipts, receipt_settings, refunds, reconciliation, books)
 NETWORK = (people, contacts, accounts, events, emails)
 for noun in (*GIFTS, *NETWORK, imports, conflicts, connections, system):
     pages.register_blueprint(noun.routes)

@@ -2,6 +2,7 @@
 
 from flask import Blueprint
 
+from shared.addresses import countries
 from web.portal import (
     account,
     agenda,
@@ -12,13 +13,14 @@ from web.portal import (
     gifts,
     home,
     passwords,
+    receipts,
     registrations,
     sign_in,
 )
 from web.ui import pictures
 
 pages = Blueprint("portal", __name__, template_folder="templates")
-GIVING, EVENTS = (home, campaigns, gifts), (agenda, event_pages, registrations)
+GIVING, EVENTS = (home, campaigns, gifts, receipts), (agenda, event_pages, registrations)
 for each in (*GIVING, *EVENTS, sign_in, account, passwords, authenticators, docs):
     pages.register_blueprint(each.routes)
 
@@ -26,4 +28,5 @@ for each in (*GIVING, *EVENTS, sign_in, account, passwords, authenticators, docs
 @pages.record_once
 def teach(state):
     """What the portal's templates may call."""
-    state.app.jinja_env.globals.update(after_tax=campaigns.after_tax, picture_file=pictures.file_of)
+    known = {"after_tax": campaigns.after_tax, "picture_file": pictures.file_of, "countries": countries}
+    state.app.jinja_env.globals.update(known)

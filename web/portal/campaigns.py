@@ -9,11 +9,12 @@ from flask import Blueprint, Response, abort, g, redirect, render_template, requ
 from flask_babel import gettext as _
 
 from shared import telemetry
+from shared.addresses import countries
 from shared.i18n import LOCALES
 from shared.names import LENGTH_MAX, is_line, is_name, is_too_long, same_wish, tidy
 from web import clients, guard
 from web.languages import language
-from web.portal import kept_gifts
+from web.portal import kept_gifts, receipt_details
 from web.session import visitor
 from web.ui.forms import Filled, key_of, looks_like_email, minor_units
 from web.ui.returns import send_back, sent_back
@@ -26,7 +27,7 @@ LEAST_MINOR, MOST_MINOR = 100, 10_000_000
 WALL_LENGTH = 8
 OPENING_CHECKOUT_S = 20.0
 TRIES = 6
-TYPED = ("choice", "other", "given_name", "family_name", "email", "key")
+TYPED = ("choice", "other", "given_name", "family_name", "email", "key", *receipt_details.FIELDS)
 
 
 @routes.get("/<slug>")
@@ -190,7 +191,21 @@ def read_wish(form, campaign):
         "currency": campaign["currency"],
         "locale": language(),
     }
-    return wish if visitor().person else wish | read_identity(form)
+    return wish | read_receipt(form, campaign) | ({} if visitor().person else read_identity(form))
+
+
+def read_receipt(form, campaign):
+    """The receipt that the donor asks for now; nothing when none, or when the entity issues none."""
+    to = receipt_details.read(form, names_asked=False) if campaign["entity"]["can_issue_receipts"] else None
+    if to is None:
+        return {}
+    if form.value("receipt") == "company":
+        return {"receipt_to": to}
+    country = form.value("tax_country", "FR")
+    if country not in countries("fr"):
+        form.refuse("tax_country", _("Choose a country of the list."))
+    rhythm = {"receipt_rhythm": "yearly"} if form.value("yearly") == "1" else {}
+    return {"receipt_to": to, "country": country, **rhythm}
 
 
 def read_amount(form, campaign):
@@ -264,9 +279,18 @@ def refuse(campaign, form, problem):
     for name in sentences:
         if name in problem.fields:
             form.refuse("other" if name == "amount_minor" else name, sentences[name])
+    receipt_details.refuse(form, problem.fields)
+    if problem.code == "agreement_needed":
+        form.refuse("other", agreement(problem, campaign))
     if form.is_good:
         form.alert = whole_refusal(problem)
     return correct(campaign, form)
+
+
+def agreement(problem, campaign):
+    """From a sum on, a company's gift begins with an agreement."""
+    amount = money(problem.body.get("from_minor", 0), campaign["currency"])
+    return _("From %(amount)s on, a company's gift begins with an agreement: write to us.", amount=amount)
 
 
 def unusable(name):

@@ -1,12 +1,14 @@
 """A gift after it was begun: did I give, what happens now, and how I appear on the wall."""
 
-from flask import Blueprint, g, redirect, render_template, request
+from flask import Blueprint, Response, g, redirect, render_template, request
 from flask_babel import gettext as _
 
 from shared import telemetry
 from web import clients
+from web.portal import receipt_details
 from web.ui.forms import Filled, key_of
 from web.ui.notices import say
+from web.ui.returns import send_back, sent_back
 
 routes = Blueprint("gifts", __name__, url_prefix="/l/gift")
 OPENING_CHECKOUT_S = 20.0
@@ -53,6 +55,38 @@ def try_again(link):
     return redirect(opened["checkout_url"], code=303)
 
 
+@routes.get("/<link>/receipts/<receipt_id>")
+def receipt(link, receipt_id):
+    """A receipt of this gift, as PDF."""
+    where = f"/gift-links/{clients.segment(link)}/receipts/{clients.segment(receipt_id)}"
+    answer = clients.giving().raw("GET", where, timeout_s=20)
+    clients.giving().check(answer)
+    file = Response(answer.content, content_type="application/pdf")
+    file.headers["Content-Disposition"] = answer.headers["content-disposition"]
+    return file
+
+
+@routes.post("/<link>/receipt")
+def ask_receipt(link):
+    """Say whom the receipt is made out to, after the gift."""
+    form = Filled(request.form)
+    where = f"/l/gift/{clients.segment(link)}"
+    to = receipt_details.read(form, names_asked=True)
+    if to is None:
+        form.refuse("receipt", _("Choose whom the receipt is for."))
+    if form.is_good:
+        try:
+            clients.giving().put(f"/gift-links/{clients.segment(link)}/receipt-details", to)
+            return say(redirect(f"{where}#receipt", code=303), _("Saved: your receipt comes in a moment."))
+        except clients.Problem as problem:
+            if problem.status not in {409, 422}:
+                raise
+            receipt_details.refuse(form, problem.fields)
+            if form.is_good:
+                form.alert = _("Your receipt was issued already. To correct it, write to us.")
+    return send_back(where, form, keep=receipt_details.FIELDS)
+
+
 @routes.post("/<link>/wall")
 def choose_wall(link):
     """Appear on the wall, or not: by choice only, and changed at will."""
@@ -78,7 +112,8 @@ def about(link):
     back = next((way for way in ("paid", "cancelled") if request.args.get(way) == "1"), "")
     if back:
         g.page_address += f"?{back}=1"
-    return {"gift": gift, "link": link, "back": back, "campaign": campaign_of(gift)}
+    form = sent_back() or Filled()
+    return {"gift": gift, "link": link, "back": back, "campaign": campaign_of(gift), "form": form}
 
 
 def campaign_of(gift):

@@ -23,7 +23,7 @@ from services.giving.models.base import Base
 from services.giving.models.campaigns import Campaign
 from services.giving.models.donors import Donor
 from shared.db import Id, Instant, Minor
-from shared.errors import Conflict
+from shared.errors import Conflict, Refused
 from shared.once import ONCE_KEY, Once
 
 AMOUNT_MIN_MINOR, AMOUNT_MAX_MINOR = 100, 10_000_000
@@ -41,6 +41,10 @@ class DonationNotSettled(Conflict):
 
 class DonationUnderDispute(Conflict):
     """The donor's bank has taken the money of this donation back; it cannot be refunded as well."""
+
+
+class AgreementNeeded(Refused):
+    """A company's gift of this size begins with an agreement; `from_minor` says from which sum on."""
 
 
 class DonationNotPayable(Conflict):
