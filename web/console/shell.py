@@ -46,7 +46,7 @@ def menu() -> list[tuple[str, list[Entry]]]:
                 Entry(_("Refunds"), "console.refunds.desk", "giving.read", "b", "refunds"),
                 Entry(_("Tax receipts"), "console.receipts.listed", "giving.read", "t"),
                 Entry(_("Reconciliation"), "console.reconciliation.listed", "giving.read", "r", "findings"),
-                Entry(_("Books"), "console.books.first", "giving.read", "b"),
+                Entry(_("Books"), "console.books.first", "giving.read", "k"),
             ],
         ),
         (
