@@ -43,6 +43,7 @@ def places(stack, staff) -> dict[str, str]:
         "gifts-none": f"/console/gifts/{NOBODY}",
         "gift": gift,
         "refund": f"{gift}/refund",
+        "receipts": "/console/receipts/",
         "reconciliation": "/console/reconciliation/",
         **books(staff),
         "people": "/console/people/?q=nguyen",
