@@ -5,7 +5,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from web import clients, console, errors, guard, health, languages, observed, portal, session, uploads
 from web.settings import WebSettings, load
-from web.ui import assets, forms, notices, occasions, writing
+from web.ui import assets, forms, notices, occasions, periods, progress, writing
 
 
 def create_app(settings: WebSettings | None = None) -> Flask:
@@ -24,6 +24,8 @@ def create_app(settings: WebSettings | None = None) -> Flask:
     assets.serve(app)
     writing.teach(app)
     occasions.teach(app)
+    periods.teach(app)
+    progress.teach(app)
     forms.teach(app)
     notices.carry(app)
     errors.explain(app)

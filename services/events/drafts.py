@@ -4,10 +4,8 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 from sqlalchemy.exc import IntegrityError
@@ -26,7 +24,7 @@ from services.events.settings import current
 from shared import audit
 from shared.auth import caller
 from shared.bodies import FieldsRefused
-from shared.clock import now
+from shared.clock import is_zone, now
 from shared.errors import Conflict, NotFound
 from shared.http import Blueprint, IdempotencyKey
 from shared.i18n import bilingual
@@ -46,14 +44,9 @@ class EventTaken(Conflict):
     """Another event has this address."""
 
 
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones()) - {"localtime", "Factory"}
-
-
 def time_zone(name: str) -> None:
     """Refuse what is no IANA time zone."""
-    if name not in _zones():
+    if not is_zone(name):
         raise ValidationError("Not a time zone.")
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 from services.giving import tax_rates
 from services.giving.entities import EntityShown
 from services.giving.models import Campaign, Transaction
-from services.giving.models.campaigns import STATUSES
+from services.giving.models.campaigns import GOALS, STATUSES
 from shared.auth import caller
 from shared.clock import now, today
 from shared.errors import NotFound
@@ -22,6 +22,8 @@ from shared.money import Minor
 from shared.pages import PageQuery, page, paged
 
 routes = Blueprint("campaigns", __name__, url_prefix="/api/v1/giving/campaigns")
+
+BESIDE = {"description": "outside of the books and of the sums here; counts towards the goal"}
 
 
 class CampaignQuery(PageQuery):
@@ -42,7 +44,7 @@ class CampaignWritten(Schema):
 
     id = fields.UUID(required=True)
     status = fields.Function(
-        lambda campaign: campaign.status(today(now())), metadata={"type": "string", "enum": list(STATUSES)}
+        lambda campaign: campaign.status(now()), metadata={"type": "string", "enum": list(STATUSES)}
     )
 
 
@@ -54,13 +56,24 @@ class CampaignShown(CampaignWritten):
     summary = bilingual(required=True)
     story = bilingual(required=True)
     surplus_use = bilingual(required=True)
-    goal_minor = Minor(required=True)
+    goal_minor = Minor(required=True, metadata={"description": "0 where the goal is in donors alone"})
+    goal_donors = Minor(required=True, metadata={"description": "0 where the goal is in money alone"})
+    start_minor = Minor(required=True, metadata=BESIDE)
+    start_donors = Minor(required=True, metadata=BESIDE)
+    unit_minor = Minor(
+        required=True, metadata={"description": "what one unit costs; 0 where none is promised"}
+    )
+    units_promised = Minor(required=True)
+    unit_name = bilingual(required=True)
     currency = fields.String(required=True)
     raised_minor = Minor(attribute="total.raised_minor")
     donations_count = fields.Integer(attribute="total.donations_count")
     donors_count = fields.Integer(attribute="total.donors_count")
     starts_on = fields.Date(required=True)
     ends_on = fields.Date(required=True)
+    opens_at = fields.AwareDateTime(required=True)
+    closes_at = fields.AwareDateTime(required=True)
+    time_zone = fields.String(required=True)
     launched_at = fields.AwareDateTime(allow_none=True)
     closed_at = fields.AwareDateTime(allow_none=True)
     suggested_minor = fields.List(Minor(), required=True)
@@ -75,6 +88,9 @@ class TotalShown(Schema):
 
     raised_minor = Minor(required=True)
     goal_minor = Minor(required=True)
+    goal_donors = Minor(required=True)
+    start_minor = Minor(required=True, metadata=BESIDE)
+    start_donors = Minor(required=True, metadata=BESIDE)
     currency = fields.String(required=True)
     donations_count = fields.Integer(required=True)
     donors_count = fields.Integer(required=True)
@@ -88,7 +104,7 @@ def index(query: dict[str, Any]) -> Any:
     """Campaigns, the newest first; drafts only for who may read giving."""
     status = query.pop("status", None)
     with Transaction() as session:
-        statement = visible(status, to_staff=caller().has("giving.read"), on=today(now()))
+        statement = visible(status, to_staff=caller().has("giving.read"), at=now())
         keys = [Campaign.starts_on.desc(), Campaign.id.desc()]
         found = page(session, statement, keys=keys, **query)
         return found | {"items": with_tax(session, found["items"], on=today(now()))}
@@ -110,7 +126,8 @@ def total(id_or_slug: str) -> Any:
     with Transaction() as session:
         campaign = find(session, id_or_slug, to_staff=caller().has("giving.read"))
         sums = ("raised_minor", "donations_count", "donors_count", "latest_at", "currency")
-        return {"goal_minor": campaign.goal_minor} | {name: getattr(campaign.total, name) for name in sums}
+        told = {name: getattr(campaign, name) for name in GOALS}
+        return told | {name: getattr(campaign.total, name) for name in sums}
 
 
 def whole() -> Select[Any]:
@@ -120,10 +137,10 @@ def whole() -> Select[Any]:
     )
 
 
-def visible(status: str | None, *, to_staff: bool, on: date) -> Select[Any]:
+def visible(status: str | None, *, to_staff: bool, at: datetime) -> Select[Any]:
     """Campaigns of a status, as anyone or as staff may see them."""
     launched = Campaign.launched_at.is_not(None)
-    over = or_(Campaign.ends_on < on, Campaign.closed_at.is_not(None))
+    over = or_(Campaign.closes_at <= at, Campaign.closed_at.is_not(None))
     conditions = {
         None: [] if to_staff else [launched],
         "draft": [~launched] if to_staff else [launched, ~launched],

@@ -13,7 +13,6 @@ from services.giving.models import Campaign, Checkout, Donation, Transaction
 from services.giving.models.donations import DonationNotPayable, DonationProcessing
 from services.giving.settings import current
 from shared import links
-from shared.clock import today
 from shared.db import lock
 from shared.messages import DonationFailed
 from shared.outbox import publish
@@ -43,7 +42,7 @@ def open_for(session: Session, donation: Donation, *, at: datetime) -> Checkout:
     campaign = session.execute(
         select(Campaign).where(Campaign.id == donation.campaign_id).options(joinedload(Campaign.entity))
     ).scalar_one()
-    campaign.check_open(today(at))
+    campaign.check_open(at)
     if checkout is not None:
         _close(checkout, "expired", at=at)
         session.flush()

@@ -1,6 +1,6 @@
 """Dashboards: what staff watch while a campaign runs. Every figure is counted, and they agree."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from services.giving import campaigns, curves, donation_records, donation_search
 from services.giving.campaigns import CampaignShown
 from services.giving.donation_records import DonationListed
 from services.giving.models import Campaign, Transaction
+from services.giving.models.campaigns import GOALS
 from shared.clock import now, today
 from shared.http import Blueprint
 from shared.money import Minor
@@ -33,13 +34,17 @@ class ClassParticipation(Schema):
 class Dashboard(Schema):
     """Mean × donors is the sum, but for rounding.
 
-    `expected_minor` is the linear pace for today; null while no gift is taken, and on the first day: nothing
-    can be late then.
+    What came before the start is in none of the figures. `expected_minor` is the linear pace for today of
+    what gifts have to bring; null without a goal in money, while no gift is taken, and on the first day:
+    nothing can be late then.
     """
 
     campaign = fields.Nested(CampaignShown, required=True)
     raised_minor = Minor(required=True)
     goal_minor = Minor(required=True)
+    goal_donors = Minor(required=True)
+    start_minor = Minor(required=True, metadata=campaigns.BESIDE)
+    start_donors = Minor(required=True, metadata=campaigns.BESIDE)
     currency = fields.String(required=True)
     donors_count = fields.Integer(required=True)
     first_time_donors_count = fields.Integer(required=True)
@@ -62,28 +67,28 @@ def show(id_or_slug: str) -> Any:
 
 def counted(session: Session, campaign: Campaign, *, at: datetime) -> dict[str, Any]:
     """Every figure of the dashboard."""
-    day, total = today(at), campaign.total
+    day, total = campaign.today(at), campaign.total
     donors_count = total.donors_count
     return {
-        "campaign": campaigns.with_tax(session, [campaign], on=day)[0],
+        "campaign": campaigns.with_tax(session, [campaign], on=today(at))[0],
         "raised_minor": total.raised_minor,
-        "goal_minor": campaign.goal_minor,
+        **{name: getattr(campaign, name) for name in GOALS},
         "currency": campaign.currency,
         "donors_count": donors_count,
         "first_time_donors_count": _one(session, FIRST_TIMERS, campaign.id),
         "donations_count": total.donations_count,
         "median_minor": _one(session, MEDIAN, campaign.id),
         "mean_per_donor_minor": round(total.raised_minor / donors_count) if donors_count else None,
-        "expected_minor": campaign.expected_minor(day) if _has_pace(campaign, day) else None,
+        "expected_minor": campaign.expected_minor(day) if _has_pace(campaign, at) else None,
         "curve": curves.of_campaign(session, campaign.id),
         "participation": participation(session, campaign.id),
         "latest": latest(session, campaign.id, at=at),
     }
 
 
-def _has_pace(campaign: Campaign, day: date) -> bool:
+def _has_pace(campaign: Campaign, at: datetime) -> bool:
     """Whether gifts are taken since an earlier day: before its first evening a campaign is not late."""
-    return campaign.is_open(day) and day > campaign.starts_on
+    return campaign.is_open(at) and campaign.today(at) > campaign.starts_on and campaign.goal_minor > 0
 
 
 def _one(session: Session, statement: Any, campaign_id: UUID) -> int | None:

@@ -27,6 +27,7 @@ from shared.progress import Progress
 
 PEOPLE_EXPECTED, PATIENCE_S, QUIET_CHECKS = 1_900, 240.0, 4
 BATCH = 100
+DEEPER = ("goal_donors", "start_minor", "start_donors", "unit_minor", "units_promised", "unit_name")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,7 @@ def _campaign(session: Session, told: dict[str, Any], funds: dict[str, Any], at:
         currency="EUR",
         starts_on=today(opened),
         ends_on=today(at + timedelta(days=told["ends"])),
-        **{name: told[name] for name in texts},
+        **{name: told[name] for name in (*texts, *DEEPER) if name in told},
     )
     return launches.launch(session, drafted.id, by=None, at=opened)
 

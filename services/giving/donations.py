@@ -135,7 +135,7 @@ def prepared(
     campaign = session.get(Campaign, campaign_id)
     if campaign is None or campaign.launched_at is None:
         raise NotFound(errors={"campaign_id": ["There is no such campaign."]})
-    campaign.check_open(today(at))
+    campaign.check_open(at)
     if campaign.currency != currency:
         raise CurrencyNotTaken
     donor = donors.giver(

@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, fields, validate
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from services.giving.campaigns import CampaignWritten
+from services.giving import periods
+from services.giving.campaigns import BESIDE, CampaignWritten
 from services.giving.models import Campaign, CampaignTotal, Fund, Transaction
-from services.giving.models.campaigns import CampaignNotReady
+from services.giving.models.campaigns import GOALS, NO_WORDS, UNITS, CampaignNotReady
 from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR
+from services.giving.periods import PeriodWish
 from services.giving.settings import current
 from shared import audit
 from shared.auth import caller
@@ -30,7 +32,8 @@ routes = Blueprint("drafts", __name__, url_prefix="/api/v1/giving/campaigns")
 
 SLUG = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,98}\Z")
 AMOUNT = validate.Range(AMOUNT_MIN_MINOR, AMOUNT_MAX_MINOR)
-GOAL = validate.Range(100, 10_000_000_000)
+SUM, COUNT = validate.Range(0, 10_000_000_000), validate.Range(0, 10_000_000)
+GOAL_LEAST_MINOR = 100
 
 
 class CampaignTaken(Conflict):
@@ -41,8 +44,18 @@ class LaunchedCampaignFixed(Conflict):
     """The fund of a campaign that was launched cannot change: donors were told who receives."""
 
 
-class CampaignWish(Schema):
-    """A new campaign; it is a draft until its launch."""
+class UnitName(Schema):
+    """What the units of a campaign are, in the plural."""
+
+    fr = fields.String(required=True, validate=validate.Length(max=60))
+    en = fields.String(required=True, validate=validate.Length(max=60))
+
+
+class CampaignWish(PeriodWish):
+    """A new campaign; it is a draft until its launch.
+
+    Its goal is in money, in donors, or in both: 0 is none. Units are promised by their number and cost.
+    """
 
     slug = fields.String(required=True, validate=SLUG)
     fund_id = fields.UUID(required=True)
@@ -50,17 +63,16 @@ class CampaignWish(Schema):
     summary = bilingual(required=True)
     story = bilingual(required=True)
     surplus_use = bilingual(required=True)
-    goal_minor = Minor(required=True, validate=GOAL)
+    goal_minor = Minor(load_default=0, validate=SUM)
+    goal_donors = Minor(load_default=0, validate=COUNT)
+    start_minor = Minor(load_default=0, validate=SUM, metadata=BESIDE)
+    start_donors = Minor(load_default=0, validate=COUNT, metadata=BESIDE)
+    unit_minor = Minor(load_default=0, validate=SUM)
+    units_promised = Minor(load_default=0, validate=COUNT)
+    unit_name = fields.Nested(UnitName, load_default=lambda: dict(NO_WORDS))
     currency = fields.String(load_default="EUR", validate=validate.OneOf(["EUR"]))
-    starts_on = fields.Date(required=True)
-    ends_on = fields.Date(required=True)
     suggested_minor = fields.List(Minor(validate=AMOUNT), load_default=list, validate=validate.Length(max=6))
     picture = fields.String(load_default="", validate=validate.Length(max=200))
-
-    @validates_schema
-    def _dates(self, data: dict[str, Any], **_: Any) -> None:
-        if "starts_on" in data and "ends_on" in data and data["ends_on"] < data["starts_on"]:
-            raise ValidationError("Ends before it starts.", "ends_on")
 
 
 class CampaignChange(CampaignWish):
@@ -84,7 +96,9 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
         with Transaction() as session, _address_free():
 
             def values() -> dict[str, Any]:
-                return {"entity_id": _fund(session, wish["fund_id"]).entity_id, "created_at": at}
+                check_goal(wish)
+                fund = _fund(session, wish["fund_id"])
+                return {"entity_id": fund.entity_id, "created_at": at, **periods.of(wish)}
 
             campaign = once(session, Campaign, header["key"], values=values, claim_s=0, **wish)
             if not campaign.repeated:
@@ -106,6 +120,8 @@ def change(wish: dict[str, Any], campaign_id: UUID) -> Any:
 def draft(session: Session, *, by: UUID | None, at: datetime, fund_id: UUID, **words: Any) -> Campaign:
     """A new campaign; CampaignTaken when another has its address."""
     fund = _fund(session, fund_id)
+    check_goal(words)
+    words |= periods.of(words)
     campaign = Campaign(fund_id=fund.id, entity_id=fund.entity_id, created_at=at, **words)
     session.add(campaign)
     with _address_free():
@@ -145,15 +161,30 @@ def revise(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime
         raise FieldsRefused({"currency": ["The currency of a campaign stands for good."]})
     if "fund_id" in words and words["fund_id"] != campaign.fund_id:
         _move(session, campaign, words["fund_id"])
-    for name, value in words.items():
+    period = periods.of(words, campaign) if any(name in words for name in periods.FIELDS) else {}
+    for name, value in (words | period).items():
         setattr(campaign, name, value)
-    if campaign.ends_on < campaign.starts_on:
-        raise FieldsRefused({"ends_on": ["Ends before it starts."]})
+    check_goal({name: getattr(campaign, name) for name in (*GOALS, *UNITS)})
     if campaign.launched_at is not None:
         campaign.check_ready()
     note(session, "campaign.changed", campaign_id, by=by, at=at, fields=sorted(words))
     session.flush()
     return campaign
+
+
+def check_goal(told: dict[str, Any]) -> None:
+    """Refuse a campaign without any goal, and units that the goal in money does not pay for."""
+    goal, donors, unit, units = (
+        told.get(name) or 0 for name in ("goal_minor", "goal_donors", "unit_minor", "units_promised")
+    )
+    if not goal and not donors:
+        raise FieldsRefused({"goal_minor": ["A goal in money, in donors, or in both."]})
+    if 0 < goal < GOAL_LEAST_MINOR:
+        raise FieldsRefused({"goal_minor": [f"At least {GOAL_LEAST_MINOR}, or 0 for none."]})
+    if bool(unit) != bool(units):
+        raise FieldsRefused({"units_promised" if unit else "unit_minor": ["With the cost goes the number."]})
+    if unit * units > goal:
+        raise FieldsRefused({"units_promised": ["Together they cost more than the goal in money."]})
 
 
 def _move(session: Session, campaign: Campaign, fund_id: UUID) -> None:

@@ -29,7 +29,7 @@ from services.giving.receipt_details import ReceiptDetails
 from services.giving.receipts import ReceiptShown
 from services.giving.settings import EntityWithoutAccount, current
 from shared import links, telemetry
-from shared.clock import now, today
+from shared.clock import now
 from shared.errors import NotFound
 from shared.http import Blueprint, IdempotencyKey
 from shared.links import LinkNotFound
@@ -109,11 +109,13 @@ def choose(wish: dict[str, bool], token: str) -> Any:
 @routes.arguments(IdempotencyKey, location="headers")
 @routes.response(201, CheckoutBegun)
 def retry(header: dict[str, str], token: str) -> Any:
-    """Pay after all: on the page that is still open, or a new one; a gift has one, whatever the key."""
+    """Pay after all: on the page that is still open, or a new one; a gift has one, whatever the key.
+
+    A page that is open stays so after the campaign's end; a new one is not opened then.
+    """
     with Transaction() as session:
         donation = find(session, token)
         donation.check_payable()
-        donation.campaign.check_open(today(now()))
         checkout = checkouts.open_for(session, donation, at=now())
         asked = checkouts.wish(session, donation)
     page = checkouts.page_of(checkout, asked)
@@ -158,8 +160,9 @@ def find(session: Session, token: str) -> Donation:
 
 def shown(session: Session, donation: Donation, *, at: datetime) -> dict[str, Any]:
     """What the donor may know of their gift."""
-    campaign, heard = donation.campaign, _heard(session, donation.id)
-    processing = heard["processing_at"] is not None
+    campaign, page = donation.campaign, _last_page(session, donation.id)
+    is_open = page is not None and page.closed_at is None and (page.expires_at or at) > at
+    processing = page is not None and page.closed_at is None and page.processing_at is not None
     return {
         "id": donation.id,
         "status": donation.status,
@@ -172,10 +175,13 @@ def shown(session: Session, donation: Donation, *, at: datetime) -> dict[str, An
         "receipt_expected": campaign.entity.can_issue_receipts and donation.refunded_at is None,
         "settled_at": donation.settled_at,
         "created_at": donation.created_at,
-        **heard,
+        "declined_at": page.declined_at if page else None,
+        "processing_at": page.processing_at if processing else None,
         "debit": debits.latest(session, donation.id) if processing else None,
         "wall": {"shows_name": donation.wall_shows_name, "shows_amount": donation.wall_shows_amount},
-        "can_retry": not processing and donation.settled_at is None and campaign.status(today(at)) == "live",
+        "can_retry": not processing
+        and donation.settled_at is None
+        and (is_open or campaign.status(at) == "live"),
         "receipts": receipts.of_donations(session, [donation.id]),
         "receipt_waits_for": _awaited(session, donation),
     }
@@ -192,13 +198,7 @@ def _awaited(session: Session, donation: Donation) -> str | None:
     return "details" if DONOR in by else "office" if OFFICE in by else "time"
 
 
-def _heard(session: Session, donation_id: UUID) -> dict[str, datetime | None]:
-    """What the provider told of the last payment page."""
+def _last_page(session: Session, donation_id: UUID) -> Checkout | None:
+    """The last payment page, with what the provider told of it."""
     pages = select(Checkout).where(Checkout.donation_id == donation_id)
-    last = session.execute(pages.order_by(Checkout.created_at.desc()).limit(1)).scalar_one_or_none()
-    if last is None:
-        return {"declined_at": None, "processing_at": None}
-    return {
-        "declined_at": last.declined_at,
-        "processing_at": last.processing_at if last.closed_at is None else None,
-    }
+    return session.execute(pages.order_by(Checkout.created_at.desc()).limit(1)).scalar_one_or_none()

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.giving import donors
 from services.giving.models import Campaign, Checkout, Donation, Donor, Entity, Settlement, Surplus
+from services.giving.models.campaigns import GOALS
 from services.giving.settings import current
 from shared import links
 from shared.messages import seal
@@ -48,7 +49,7 @@ def _gift(*more: Any) -> Select[Any]:
         person.merged_into,
         campaigns.slug,
         campaigns.title,
-        campaigns.goal_minor,
+        *(campaigns[name] for name in GOALS),
         campaigns.goal_reached_at,
         campaigns.fund_id,
         campaigns.entity_id,

@@ -14,7 +14,7 @@ from services.giving.campaigns import CampaignShown
 from services.giving.models import Campaign, Transaction
 from services.giving.models.campaigns import CampaignNotLaunched, CampaignNotReady, CampaignOver
 from shared.auth import caller
-from shared.clock import now, today
+from shared.clock import now
 from shared.db import lock
 from shared.http import Blueprint
 from shared.messages import CampaignLaunched
@@ -42,7 +42,7 @@ def stop(campaign_id: UUID) -> Any:
 )
 @routes.response(201, CampaignShown)
 def start_again(campaign_id: UUID) -> Any:
-    """Take gifts again, until the last day; a second time changes nothing."""
+    """Take gifts again, until its end; a second time changes nothing."""
     return _decided(reopen, campaign_id)
 
 
@@ -57,7 +57,7 @@ def launch(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime
     """Open a campaign to gifts; said once."""
     campaign = lock(session, Campaign, campaign_id)
     if campaign.launched_at is None:
-        campaign.check_not_over(today(at))
+        campaign.check_not_over(at)
         campaign.launch(at=at)
         drafts.note(session, "campaign.launched", campaign_id, by=by, at=at)
         publish(session, CampaignLaunched.of(campaign), at=at)
@@ -66,9 +66,9 @@ def launch(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime
 
 
 def close(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime) -> Campaign:
-    """End a campaign before its last day. A gift whose payment page is open may still arrive, and counts."""
+    """End a campaign before its time. A gift whose payment page is open may still arrive, and counts."""
     campaign = lock(session, Campaign, campaign_id)
-    if campaign.close(at=at, today=today(at)):
+    if campaign.close(at=at):
         drafts.note(session, "campaign.closed", campaign_id, by=by, at=at)
         session.flush()
     return campaign
@@ -77,7 +77,7 @@ def close(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime)
 def reopen(session: Session, campaign_id: UUID, *, by: UUID | None, at: datetime) -> Campaign:
     """Undo a closure while the dates allow it; the audit trail keeps both."""
     campaign = lock(session, Campaign, campaign_id)
-    if campaign.reopen(today=today(at)):
+    if campaign.reopen(at=at):
         drafts.note(session, "campaign.reopened", campaign_id, by=by, at=at)
         session.flush()
     return campaign

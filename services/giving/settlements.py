@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from services.giving import findings, gifts, ledger, receipt_cases, surpluses
 from services.giving.models import Campaign, Settlement
+from services.giving.models.campaigns import goal_reached
 from shared import outbox
 from shared.db import lock, uuid7
 from shared.messages import CampaignGoalReached, DonationSettled
@@ -81,7 +82,7 @@ SETTLE = text(
       donations_count = donations_count + 1, donors_count = donors_count + giver.is_first,
       latest_at = greatest(latest_at, :at)
     from giver where campaign_totals.campaign_id = :campaign_id
-    returning raised_minor
+    returning raised_minor, donors_count
     """
 )
 
@@ -104,9 +105,9 @@ def settle(session: Session, paid: Paid, *, at: datetime, gift: gifts.Gift | Non
     if gift.settled_at is not None:
         return _again(session, gift, paid, at=at)
     party = gifts.party_id(session, gift)
-    raised_minor = session.execute(SETTLE, _settling(gift, paid, party, at)).scalar_one()
-    if raised_minor >= gift.goal_minor and gift.goal_reached_at is None:
-        reach_goal(session, gift.campaign_id, raised_minor=raised_minor, at=at)
+    sums = session.execute(SETTLE, _settling(gift, paid, party, at)).one()._asdict()
+    if gift.goal_reached_at is None and goal_reached(gift, **sums):
+        reach_goal(session, gift.campaign_id, at=at, **sums)
     return "applied"
 
 
@@ -171,13 +172,13 @@ def _news(gift: gifts.Gift, paid: Paid, party: UUID, at: datetime) -> dict[str, 
     return {f"news_{name}": value for name, value in values.items()}
 
 
-def reach_goal(session: Session, campaign_id: UUID, *, raised_minor: int, at: datetime) -> bool:
-    """The total passed the goal: said once, whatever is refunded and given afterwards."""
+def reach_goal(session: Session, campaign_id: UUID, *, at: datetime, **sums: int) -> bool:
+    """A gift passed the goal: said once, whatever is refunded and given afterwards."""
     first = update(Campaign).where(Campaign.id == campaign_id, Campaign.goal_reached_at.is_(None))
     campaign = session.execute(first.values(goal_reached_at=at).returning(Campaign)).scalar_one_or_none()
     if campaign is None:
         return False
-    publish(session, CampaignGoalReached.of(campaign, raised_minor=raised_minor, reached_at=at))
+    publish(session, CampaignGoalReached.of(campaign, reached_at=at, **sums))
     return True
 
 

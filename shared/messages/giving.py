@@ -7,9 +7,13 @@ from shared.messages.contact import Contact
 from shared.messages.secret import Secret
 from shared.messages.title import Title
 
+NO_MONEY = {"description": "0 where the goal is in donors alone"}
+NO_DONORS = {"description": "0 where the goal is in money alone"}
+BESIDE = {"description": "before the start, outside of the books; counts towards the goal"}
 
-def _minor() -> fields.Integer:
-    return fields.Integer(required=True, strict=True)
+
+def _minor(metadata: dict[str, str] | None = None) -> fields.Integer:
+    return fields.Integer(required=True, strict=True, metadata=metadata)
 
 
 class CampaignLaunched(Message):
@@ -22,13 +26,22 @@ class CampaignLaunched(Message):
     campaign_id = fields.UUID(required=True)
     slug = fields.String(required=True)
     title = fields.Nested(Title, required=True)
-    goal_minor = _minor()
+    goal_minor = _minor(NO_MONEY)
+    goal_donors = fields.Integer(strict=True, metadata=NO_DONORS)
+    start_minor = fields.Integer(strict=True, metadata=BESIDE)
+    start_donors = fields.Integer(strict=True, metadata=BESIDE)
     currency = fields.String(required=True)
+    opens_at = fields.AwareDateTime()
+    closes_at = fields.AwareDateTime()
+    time_zone = fields.String()
     launched_at = fields.AwareDateTime(required=True)
 
 
 class CampaignGoalReached(Message):
-    """The total of a campaign passed its goal for the first time; said once."""
+    """A gift brought a campaign to its goal for the first time; said once.
+
+    That is its goal in money where it has one, else that in donors. What came before the start counts.
+    """
 
     type = "campaign.goal_reached"
     topic = "amicale.giving"
@@ -37,8 +50,12 @@ class CampaignGoalReached(Message):
     campaign_id = fields.UUID(required=True)
     slug = fields.String(required=True)
     title = fields.Nested(Title, required=True)
-    goal_minor = _minor()
-    raised_minor = _minor()
+    goal_minor = _minor(NO_MONEY)
+    goal_donors = fields.Integer(strict=True, metadata=NO_DONORS)
+    start_minor = fields.Integer(strict=True, metadata=BESIDE)
+    start_donors = fields.Integer(strict=True, metadata=BESIDE)
+    raised_minor = _minor({"description": "by the books alone: without `start_minor`"})
+    donors_count = fields.Integer(strict=True, metadata={"description": "without `start_donors`"})
     currency = fields.String(required=True)
     reached_at = fields.AwareDateTime(required=True)
 

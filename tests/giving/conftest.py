@@ -1,7 +1,7 @@
 """A giving database, emptied before each test that asks for it, reached as the app's role."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from werkzeug.test import TestResponse
 
 from services.giving import settings as giving_settings
 from services.giving.app import create_app
@@ -22,7 +23,7 @@ from tests.giving import world
 from tests.support import provider as provider_support
 from tests.support.postgres import Server, ServiceDatabase, service_database
 from tests.support.provider import Provider
-from tests.support.tokens import LiveRightsOfTests, trust
+from tests.support.tokens import LiveRightsOfTests, bearer, trust
 
 LINK_KEY = "l" * 43
 WEBHOOK_SECRET = "whsec_test"
@@ -149,6 +150,19 @@ def school(
         giving_settings.use(replace(giving, provider_accounts_file=provider.accounts_file))
         clients.append(app_of_the_run.test_client())
         yield School(clients[0], provider, trust(app_of_the_run), giving_database)
+
+
+@pytest.fixture
+def staff(app: Flask) -> Callable[..., TestResponse]:
+    """Staff who run campaigns, asking giving about one."""
+    headers = bearer(rights=["giving.manage", "giving.read"])
+
+    def ask(method: str, path: str, wish: Any = None, **more: str) -> TestResponse:
+        keys = {"Idempotency-Key": str(uuid4())} if method == "post" else {}
+        told = {"json": wish, "headers": headers | keys | more}
+        return app.test_client().open(f"/api/v1/giving/campaigns{path}", method=method.upper(), **told)
+
+    return ask
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def campaign(
             "goal_minor": goal_minor,
             "currency": "EUR",
             "starts_on": NOW.date() - timedelta(days=10),
-            "ends_on": date.max,
+            "ends_on": date(2199, 12, 31),
             "suggested_minor": [6000, 12000],
             "picture": "city",
             **words,

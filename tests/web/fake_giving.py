@@ -9,6 +9,8 @@ from tests.web.fake_server import Answer, problem, refused_once
 from tests.web.samples import PARIS, campaign
 
 G, ID = "/api/v1/giving", "([^/]+)"
+GOALS = ("goal_minor", "goal_donors", "start_minor", "start_donors")
+SUMS = (*GOALS, "raised_minor", "currency", "donations_count", "donors_count")
 
 
 def list_campaigns(self, world, query, body):
@@ -76,8 +78,7 @@ def funds(self, world, query, body):
 
 def dashboard(self, world, query, body, name):
     found = find(world, name)
-    sums = ("raised_minor", "goal_minor", "currency", "donations_count", "donors_count")
-    return {each: found[each] for each in sums} | {
+    return {each: found[each] for each in SUMS} | {
         "campaign": found,
         "first_time_donors_count": 0,
         "median_minor": None,
@@ -91,8 +92,7 @@ def dashboard(self, world, query, body, name):
 
 def total(self, world, query, body, name):
     found = find(world, name)
-    keys = ("raised_minor", "goal_minor", "currency", "donations_count", "donors_count")
-    return {key: found[key] for key in keys} | {"latest_at": None}
+    return {each: found[each] for each in SUMS} | {"latest_at": None}
 
 
 def show_wall(self, world, query, body, name):

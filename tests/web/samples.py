@@ -1,7 +1,7 @@
 """Samples of what the services tell: one of each kind, which a test changes as it needs."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -17,9 +17,9 @@ STORY = {
 
 
 def campaign(slug="bourses-2026", **changes):
-    """One campaign as giving tells it."""
+    """One campaign as giving tells it; its moments are those of its days, unless they are told."""
     today = datetime.now(PARIS).date()
-    return {
+    told = {
         "id": str(uuid.uuid5(uuid.NAMESPACE_URL, slug)),
         "slug": slug,
         "status": "live",
@@ -39,12 +39,15 @@ def campaign(slug="bourses-2026", **changes):
             "en": "Beyond the goal, the surplus pays for the grants of 2027.",
         },
         "goal_minor": 12_000_000,
+        **dict.fromkeys(("goal_donors", "start_minor", "start_donors", "unit_minor", "units_promised"), 0),
+        "unit_name": {"fr": "", "en": ""},
         "currency": "EUR",
         "raised_minor": 8_764_000,
         "donations_count": 430,
         "donors_count": 412,
         "starts_on": str(today - timedelta(days=54)),
         "ends_on": str(today + timedelta(days=37)),
+        "time_zone": "Europe/Paris",
         "launched_at": (datetime.now(UTC) - timedelta(days=54)).isoformat(),
         "closed_at": None,
         "suggested_minor": [6000, 12000, 30000],
@@ -58,6 +61,13 @@ def campaign(slug="bourses-2026", **changes):
         "fund": {"id": FUND_ID, "name": "Fonds de bourses"},
         "tax": {"rate_percent": 66, "ceiling_percent": 20},
     } | changes
+    moments = {"opens_at": midnight(told["starts_on"]), "closes_at": midnight(told["ends_on"], days=1)}
+    return moments | told
+
+
+def midnight(day, *, days=0):
+    """When a day begins where the school is, or the one so many days after it."""
+    return datetime.combine(date.fromisoformat(day) + timedelta(days), time(), PARIS).isoformat()
 
 
 def my_gift(status, amount):

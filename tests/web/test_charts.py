@@ -9,7 +9,7 @@ CLOSED_AT = "2026-03-20T15:00:00+01:00"
 
 def curve_of(**changes):
     """The curve of a campaign of three months with gifts on two days of March."""
-    campaign = {"goal_minor": 100_000, "starts_on": "2026-03-01", "ends_on": "2026-05-31"}
+    campaign = {"goal_minor": 100_000, "start_minor": 0, "starts_on": "2026-03-01", "ends_on": "2026-05-31"}
     campaign |= {"status": "closed", "closed_at": None}
     points = [("2026-03-02", 5_000, 5_000), ("2026-03-10", 2_000, 7_000)]
     days = [{"on": on, "day_minor": day, "raised_minor": raised} for on, day, raised in points]

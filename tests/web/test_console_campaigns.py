@@ -139,7 +139,7 @@ def test_what_ended_by_its_dates_says_why_it_cannot_simply_be_opened_again(offic
 
     page = officer.get(here).text
 
-    assert "est passé. Pour recevoir à nouveau des dons" in text_of(page)
+    assert "est passée. Pour recevoir à nouveau des dons" in text_of(page)
     assert f'action="{here}/reopen"' not in page
 
 
@@ -149,7 +149,7 @@ def test_a_refused_decision_says_why(officer, world):
 
     officer.post(f"{here}/reopen", {"key": "1"})
 
-    assert "son dernier jour est passé" in text_of(officer.get(here).text)
+    assert "sa fin est passée" in text_of(officer.get(here).text)
 
 
 def test_a_draft_is_neither_late_nor_public_yet(officer, world):

@@ -12,13 +12,15 @@ LEFT, TOP, RIGHT, BOTTOM = 64, 10, 8, 26
 
 
 def cumulative(curve: list[dict[str, Any]], campaign: dict[str, Any]) -> dict[str, Any] | None:
-    """The total by day against the goal, with the linear pace while it is live; None without a gift."""
+    """The total by day against what gifts have to bring, with the linear pace while it is live; None without
+    a gift.
+    """
     if not curve:
         return None
     first, last, until = _days(curve, campaign)
-    goal = campaign["goal_minor"]
+    goal = max(campaign["goal_minor"] - campaign["start_minor"], 0)
     drawn, place = _drawn(curve, first, last, until, highest=goal)
-    pace = (*place(first, 0), *place(last, goal)) if campaign["status"] == "live" else None
+    pace = (*place(first, 0), *place(last, goal)) if campaign["status"] == "live" and goal else None
     return drawn | {"pace": pace}
 
 

@@ -1,6 +1,5 @@
 """Launches, closures and reopenings of a campaign: each says what it will do before it is done."""
 
-from datetime import date
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -9,7 +8,7 @@ from flask_babel import gettext as _
 from web import clients
 from web.clients import Problem, segment
 from web.console.shell import then
-from web.ui.writing import begins_later, long_day, today
+from web.ui.periods import begins_later, is_over, opening
 
 routes = Blueprint("launches", __name__)
 
@@ -61,6 +60,7 @@ def missing(campaign: dict[str, Any]) -> list[tuple[str, str]]:
         "title": _("Title"),
         "summary": _("Summary"),
         "story": _("Story"),
+        **({"unit_name": _("What the units are")} if campaign["units_promised"] else {}),
         "surplus_use": _("What becomes of a surplus"),
     }
     tongues = {"fr": _("in French"), "en": _("in English")}
@@ -70,16 +70,16 @@ def missing(campaign: dict[str, Any]) -> list[tuple[str, str]]:
         for code, tongue in tongues.items()
         if not campaign[field].get(code, "").strip()
     ]
-    if date.fromisoformat(campaign["ends_on"]) < today():
-        late = ("ends_on", _("The last day has passed: choose a later one"))
+    if is_over(campaign):
+        late = ("ends_on", _("The end has passed: choose a later one"))
         at = next((n for n, (field, _name) in enumerate(found) if field.startswith("surplus")), len(found))
         found.insert(at, late)
     return found
 
 
 def may_reopen(campaign: dict[str, Any]) -> bool:
-    """Whether it was closed by staff, and its last day is still to come."""
-    return campaign["closed_at"] is not None and date.fromisoformat(campaign["ends_on"]) >= today()
+    """Whether it was closed by staff, and its end is still to come."""
+    return campaign["closed_at"] is not None and not is_over(campaign)
 
 
 def _decide(campaign_id: str, decision: str, refused: str):
@@ -99,7 +99,7 @@ def _done(decision: str, campaign: dict[str, Any]) -> str:
     if begins_later(campaign):
         return _(
             "The campaign’s page is public: it takes gifts from %(day)s on.",
-            day=long_day(campaign["starts_on"]),
+            day=opening(campaign, long=True),
         )
     if decision == "reopenings":
         return _("The campaign takes gifts again.")
@@ -109,7 +109,7 @@ def _done(decision: str, campaign: dict[str, Any]) -> str:
 def _why(problem: Problem) -> str:
     return {
         "campaign_not_ready": _("its texts and the use of a surplus are needed in both languages first."),
-        "campaign_over": _("its last day has passed; choose a later one first."),
+        "campaign_over": _("its end has passed; choose a later one first."),
         "campaign_not_launched": _("it is still a draft."),
     }.get(problem.code, _("its state does not allow it."))
 

@@ -27,14 +27,14 @@ ZONES = (
 
 def zones(also: str = "") -> list[tuple[str, str]]:
     """The zones to choose from, each with its city; the school's own first."""
-    names = [*ZONES, *([also] if also not in ZONES and _is_zone(also) else [])]
+    names = [*ZONES, *([also] if also not in ZONES and is_zone(also) else [])]
     return [(name, _city(name)) for name in names]
 
 
 def read(form: Filled) -> dict[str, Any]:
     """The schedule that was typed, in the service's words; what is wrong is written into the form."""
     zone = form.value("time_zone", SCHOOLS)
-    if not _is_zone(zone):
+    if not is_zone(zone):
         form.refuse("time_zone", _("Choose a time zone."))
         zone = SCHOOLS
     starts, ends = (moment(form, name, zone) for name in FIELDS[:2])
@@ -91,7 +91,8 @@ def sentence(field: str) -> str:
     }.get(field, "")
 
 
-def _is_zone(name: str) -> bool:
+def is_zone(name: str) -> bool:
+    """Whether a zone of this name is known."""
     try:
         return bool(name) and ZoneInfo(name) is not None
     except (KeyError, ValueError, OSError):

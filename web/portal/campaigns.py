@@ -1,7 +1,7 @@
 """A campaign: its page, its live total, and the form that begins a gift."""
 
 import time
-from datetime import date, datetime
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from hashlib import sha256
 
@@ -17,8 +17,9 @@ from web.languages import language
 from web.portal import kept_gifts, receipt_details
 from web.session import visitor
 from web.ui.forms import Filled, key_of, looks_like_email, minor_units
+from web.ui.periods import begins_later, days_left
 from web.ui.returns import send_back, sent_back
-from web.ui.writing import begins_later, money, today
+from web.ui.writing import money, today
 
 routes = Blueprint("campaigns", __name__, url_prefix="/campaigns")
 
@@ -160,13 +161,6 @@ def moving(campaign):
 def is_fresh(at):
     """Given within the last minute."""
     return time.time() - datetime.fromisoformat(at).timestamp() < 60
-
-
-def days_left(campaign):
-    """Whole days until the end, today counted; None without an end."""
-    if not campaign["ends_on"]:
-        return None
-    return max(0, (date.fromisoformat(campaign["ends_on"]) - today()).days + 1)
 
 
 def choices(campaign, form):

@@ -5,6 +5,7 @@ from flask import Blueprint, redirect, render_template
 from web import clients
 from web.clients import Problem, ServiceDown
 from web.portal import agenda
+from web.ui import progress
 
 routes = Blueprint("home", __name__)
 
@@ -31,8 +32,7 @@ def next_events():
 
 def urgency(campaign):
     """First what still needs gifts, the nearest end before the others."""
-    reached = campaign["raised_minor"] >= campaign["goal_minor"]
-    return reached, campaign["ends_on"] or "9999"
+    return progress.of(campaign).is_reached, campaign["ends_on"]
 
 
 @routes.get("/campaigns")

@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 from urllib.parse import urlencode
 
 from babel.dates import format_date, format_datetime, format_timedelta
@@ -80,11 +79,6 @@ def percent(part: float, whole: float, digits: int = 0) -> str:
 def today() -> date:
     """The day where the school is."""
     return clock.today(clock.now())
-
-
-def begins_later(campaign: dict[str, Any]) -> bool:
-    """Whether the first day of a campaign is still to come."""
-    return date.fromisoformat(campaign["starts_on"]) > today()
 
 
 def day(when: str | date | datetime) -> str:

@@ -1,15 +1,27 @@
 """Campaigns: an appeal with a goal and dates, its running total, and who gave to it."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.giving.models.base import Base
 from services.giving.models.entities import Entity
 from services.giving.models.funds import Fund
+from shared.clock import ZONE
 from shared.db import Id, Instant, Minor
 from shared.errors import Conflict
 from shared.once import ONCE_KEY, Once
@@ -17,10 +29,14 @@ from shared.once import ONCE_KEY, Once
 STATUSES = ("draft", "live", "closed")
 Words = dict[str, str]
 """A text in both languages: {"fr": …, "en": …}."""
+NO_WORDS: Words = {"fr": "", "en": ""}
+GOALS = ("goal_minor", "goal_donors", "start_minor", "start_donors")
+UNITS = ("unit_minor", "units_promised")
+TEXTS = ("title", "summary", "story", "surplus_use")
 
 
 class CampaignNotReady(Conflict):
-    """A campaign goes live only with title, summary, story and use of a surplus in both languages."""
+    """A campaign goes live only with all its texts in both languages; `missing` names those it lacks."""
 
 
 class CampaignNotLive(Conflict):
@@ -32,7 +48,7 @@ class CampaignNotLaunched(Conflict):
 
 
 class CampaignOver(Conflict):
-    """The last day of this campaign has passed; a later one must be chosen first."""
+    """The end of this campaign has passed; a later one must be chosen first."""
 
 
 class Campaign(Once, Base):
@@ -44,9 +60,18 @@ class Campaign(Once, Base):
         UniqueConstraint("id", "currency"),
         UniqueConstraint(*ONCE_KEY),
         CheckConstraint("slug ~ '^[a-z0-9][a-z0-9-]{0,98}$'", name="slug"),
-        CheckConstraint("goal_minor > 0", name="goal"),
+        CheckConstraint("goal_minor >= 0 and goal_donors >= 0 and goal_minor + goal_donors > 0", name="goal"),
+        CheckConstraint("start_minor >= 0 and start_donors >= 0", name="start"),
+        CheckConstraint(
+            "unit_minor >= 0 and units_promised >= 0 and (unit_minor = 0) = (units_promised = 0)"
+            " and unit_minor * units_promised <= goal_minor",
+            name="units",
+        ),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         CheckConstraint("starts_on <= ends_on", name="dates"),
+        CheckConstraint(
+            "opens_at is not null and closes_at is not null and opens_at < closes_at", name="period"
+        ),
         CheckConstraint("array_position(suggested_minor, null) is null", name="suggested"),
         CheckConstraint("closed_at is null or launched_at is not null", name="closed_after_launch"),
         Index("ix_campaigns_newest", "starts_on", "id"),
@@ -60,31 +85,49 @@ class Campaign(Once, Base):
     summary: Mapped[Words] = mapped_column(JSONB)
     story: Mapped[Words] = mapped_column(JSONB)
     surplus_use: Mapped[Words] = mapped_column(JSONB)
-    goal_minor: Mapped[Minor]
+    goal_minor: Mapped[Minor] = mapped_column(default=0)
+    """0 where the goal is in donors alone."""
+    goal_donors: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    """0 where the goal is in money alone."""
+    start_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    """What came before, outside of these books: shown, counted towards the goal, and in no sum."""
+    start_donors: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    unit_minor: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    """What one unit costs; 0 where the campaign promises none."""
+    units_promised: Mapped[Minor] = mapped_column(default=0, server_default=text("0"))
+    unit_name: Mapped[Words] = mapped_column(
+        JSONB, default=NO_WORDS, server_default=text("""'{"fr": "", "en": ""}'""")
+    )
+    """What the units are, in the plural: scholarships."""
     currency: Mapped[str]
+    time_zone: Mapped[str] = mapped_column(default=ZONE.key, server_default=text("'Europe/Paris'"))
+    opens_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), nullable=True)
+    closes_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), nullable=True)
+    """The first moment at which no gift can be begun any more."""
     starts_on: Mapped[date]
     ends_on: Mapped[date]
+    """First and last day, in `time_zone`."""
     suggested_minor: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     picture: Mapped[str]
     created_at: Mapped[Instant]
     launched_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
-    """When staff ended it before its last day."""
+    """When staff ended it before its end."""
     goal_reached_at: Mapped[datetime | None]
 
     entity: Mapped[Entity] = relationship(lazy="raise_on_sql", viewonly=True)
     fund: Mapped[Fund] = relationship(lazy="raise_on_sql", viewonly=True)
     total: Mapped["CampaignTotal"] = relationship(lazy="raise_on_sql", viewonly=True)
 
-    def status(self, today: date) -> str:
-        """draft before its launch, closed by staff or after its last day, live between."""
+    def status(self, at: datetime) -> str:
+        """draft before its launch, closed by staff or after its end, live between."""
         if self.launched_at is None:
             return "draft"
-        return "closed" if self.closed_at is not None or today > self.ends_on else "live"
+        return "closed" if self.closed_at is not None or at >= self.closes_at else "live"
 
-    def is_open(self, today: date) -> bool:
-        """Whether gifts are taken today: launched, begun, and not over."""
-        return self.status(today) == "live" and today >= self.starts_on
+    def is_open(self, at: datetime) -> bool:
+        """Whether gifts are taken: launched, begun, and not over."""
+        return self.status(at) == "live" and at >= self.opens_at
 
     def launch(self, *, at: datetime) -> None:
         """Open to gifts; a second launch changes nothing."""
@@ -93,42 +136,73 @@ class Campaign(Once, Base):
 
     def check_ready(self) -> None:
         """Raise CampaignNotReady unless every text is there in both languages."""
-        texts = (self.title, self.summary, self.story, self.surplus_use)
-        if not all(text.get(language, "").strip() for text in texts for language in ("fr", "en")):
-            raise CampaignNotReady
+        if missing := self.missing():
+            raise CampaignNotReady(missing=missing)
 
-    def close(self, *, at: datetime, today: date) -> bool:
+    def missing(self) -> list[str]:
+        """The texts still to be written, as `story.en`."""
+        names = [*TEXTS, *(["unit_name"] if self.unit_minor else [])]
+        return [f"{name}.{code}" for name in names for code in NO_WORDS if not self._text(name, code)]
+
+    def _text(self, name: str, code: str) -> str:
+        return str(getattr(self, name).get(code, "")).strip()
+
+    def close(self, *, at: datetime) -> bool:
         """Take no more gifts: whether that is news."""
         if self.launched_at is None:
             raise CampaignNotLaunched
-        if self.status(today) == "closed":
+        if self.status(at) == "closed":
             return False
         self.closed_at = at
         return True
 
-    def reopen(self, *, today: date) -> bool:
-        """Undo a closure: whether that is news. CampaignOver when the last day has passed since."""
+    def reopen(self, *, at: datetime) -> bool:
+        """Undo a closure: whether that is news. CampaignOver when its end has passed since."""
         if self.launched_at is None:
             raise CampaignNotLaunched
-        self.check_not_over(today)
+        self.check_not_over(at)
         was_closed, self.closed_at = self.closed_at is not None, None
         return was_closed
 
-    def check_not_over(self, today: date) -> None:
-        """Raise CampaignOver once the last day has passed."""
-        if today > self.ends_on:
+    def check_not_over(self, at: datetime) -> None:
+        """Raise CampaignOver once its end has passed."""
+        if at >= self.closes_at:
             raise CampaignOver
 
-    def check_open(self, today: date) -> None:
-        """Raise CampaignNotLive unless gifts are taken today."""
-        if not self.is_open(today):
+    def check_open(self, at: datetime) -> None:
+        """Raise CampaignNotLive unless gifts are taken at this moment."""
+        if not self.is_open(at):
             raise CampaignNotLive
 
+    def today(self, at: datetime) -> date:
+        """The day that `at` belongs to where the campaign is."""
+        return at.astimezone(ZoneInfo(self.time_zone)).date()
+
     def expected_minor(self, today: date) -> int:
-        """The linear pace: what should be there at the end of `today`, each day of the campaign alike."""
+        """The linear pace: what gifts should have brought at the end of `today`, each day alike."""
         days = (self.ends_on - self.starts_on).days + 1
         gone = min(max((today - self.starts_on).days + 1, 0), days)
-        return self.goal_minor * gone // days
+        return max(self.goal_minor - (self.start_minor or 0), 0) * gone // days
+
+
+def goal_reached(campaign: Any, *, raised_minor: int, donors_count: int) -> bool:
+    """Whether these totals, with what came before the start, reach the goal: in money, else in donors.
+
+    `campaign` is a Campaign, or a row with its goal and start.
+    """
+    if campaign.goal_minor:
+        return bool(raised_minor + campaign.start_minor >= campaign.goal_minor)
+    return bool(donors_count + campaign.start_donors >= campaign.goal_donors)
+
+
+def day_begins(day: date, time_zone: str) -> datetime:
+    """The first moment of a day in a zone: midnight, or what comes after where the clocks skip it."""
+    return datetime.combine(day, time(), ZoneInfo(time_zone)).astimezone(UTC)
+
+
+def day_ends(day: date, time_zone: str) -> datetime:
+    """24:00 of a day in a zone, which is the first moment of the next."""
+    return day_begins(day + timedelta(days=1), time_zone)
 
 
 class CampaignTotal(Base):

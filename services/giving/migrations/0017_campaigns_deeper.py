@@ -1,0 +1,55 @@
+"""Campaigns have goals in donors, units, what came before their start, and moments in a time zone.
+
+The days of before stay and are written. Code of before writes days alone: the trigger has the moments follow.
+"""
+
+from alembic import op
+
+revision = "0017"
+down_revision = "0016"
+
+COLUMNS = """
+alter table campaigns
+    add column goal_donors bigint not null default 0,
+    add column start_minor bigint not null default 0,
+    add column start_donors bigint not null default 0,
+    add column unit_minor bigint not null default 0,
+    add column units_promised bigint not null default 0,
+    add column unit_name jsonb not null default '{"fr": "", "en": ""}',
+    add column time_zone varchar not null default 'Europe/Paris',
+    add column opens_at timestamptz,
+    add column closes_at timestamptz;
+alter table campaigns drop constraint ck_campaigns_goal;
+alter table campaigns add constraint ck_campaigns_goal check (
+    goal_minor >= 0 and goal_donors >= 0 and goal_minor + goal_donors > 0) not valid;
+alter table campaigns add constraint ck_campaigns_start check (
+    start_minor >= 0 and start_donors >= 0) not valid;
+alter table campaigns add constraint ck_campaigns_units check (
+    unit_minor >= 0 and units_promised >= 0 and (unit_minor = 0) = (units_promised = 0)
+    and unit_minor * units_promised <= goal_minor) not valid;
+alter table campaigns add constraint ck_campaigns_period check (
+    opens_at is not null and closes_at is not null and opens_at < closes_at) not valid;
+"""
+
+# A day beyond what a date of Python can hold the morrow of is the last one there is.
+MOMENTS = """
+create function campaign_moments() returns trigger language plpgsql as $$
+begin
+  if new.opens_at is null or (tg_op = 'UPDATE' and new.starts_on <> old.starts_on
+      and new.opens_at = old.opens_at and new.time_zone = old.time_zone) then
+    new.opens_at := cast(new.starts_on as timestamp) at time zone new.time_zone;
+  end if;
+  if new.closes_at is null or (tg_op = 'UPDATE' and new.ends_on <> old.ends_on
+      and new.closes_at = old.closes_at and new.time_zone = old.time_zone) then
+    new.closes_at := cast(least(new.ends_on, '9999-12-29') + 1 as timestamp) at time zone new.time_zone;
+  end if;
+  return new;
+end $$;
+create trigger campaign_moments before insert or update on campaigns
+  for each row execute function campaign_moments();
+"""
+
+
+def upgrade() -> None:
+    for script in (COLUMNS, MOMENTS):
+        op.get_bind().exec_driver_sql(script)
