@@ -13,6 +13,7 @@ MEASURED = {
     "registration": "P7, seats of one event beside those of a thousand, and beside hello",
     "relay": "P5, the relay beside a bare producer",
     "consumer": "P6, the consumer beside bare inserts",
+    "ledger_export": "the books of a million entries as files, and what staff ask of them",
     "gift": "from a payment to email, partner and total",
     "memory": "P12, time to start and idle memory",
 }

@@ -7,7 +7,7 @@ import pytest
 
 from tests.web.fake_books import ACCOUNT, CLOSING, ENTITY, GIFT, PAYOUT
 from tests.web.fake_server import problem
-from tests.web.samples import PERSON
+from tests.web.samples import PERSON, record
 
 BOOKS = f"/console/books/{ENTITY}"
 
@@ -128,6 +128,26 @@ def test_a_file_is_handed_on_under_the_name_it_has(world, office):
     forged = office.get(f"{BOOKS}/files/journal", **{"Sec-Fetch-Site": "cross-site"})
     assert forged.status_code == 403
     assert office.get(f"{BOOKS}/files/nothing").status_code == 404
+
+
+def test_a_file_that_is_not_made_is_said_on_the_page_it_was_asked_from(world, office):
+    def refuse(self, world, query, body, entity):
+        raise problem(422, "no_year_ends_then")
+
+    world.instead = [("POST", "/api/v1/giving/entities/([^/]+)/fec-exports", refuse)]
+
+    answer = office.get(f"{BOOKS}/files/fec?first_day=2026-01-01&last_day=2026-01-31")
+
+    assert answer.status_code == 303 and "last_day=2026-01-31" in answer.location
+    assert "Le FEC porte sur un exercice entier" in words(office.get(answer.location))
+
+
+def test_a_gift_leads_to_what_it_did_in_the_books(world, office):
+    world.records = [record()]
+
+    found = office.get(f"/console/books/of-gift/{world.records[0]['id']}")
+
+    assert found.status_code == 302 and f"reference={world.records[0]['id']}" in found.location
 
 
 def test_who_reads_no_gifts_sees_no_books(world, browser):

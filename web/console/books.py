@@ -8,8 +8,8 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from flask_babel import gettext as _
 
 from web import clients, session
-from web.clients import segment
-from web.console.shell import tried
+from web.clients import Problem, segment
+from web.console.shell import then, tried
 from web.languages import language
 
 routes = Blueprint("books", __name__, url_prefix="/books")
@@ -119,11 +119,26 @@ def export(entity_id: str, what: str):
     told = around(entity_id)
     wish = {"last_day": told.period["last_day"]} if what == "fec" else told.period | {"locale": language()}
     path = f"/entities/{segment(entity_id)}/{FILES[what]}"
-    answer = clients.giving().stream(path, wish, timeout_s=EXPORT_S)
+    try:
+        answer = clients.giving().stream(path, wish, timeout_s=EXPORT_S)
+    except Problem as problem:
+        if problem.code not in refusals():
+            raise
+        where = {"entity_id": entity_id, **told.period}
+        return then(refusals()[problem.code], "console.books.balance", kind="bad", **where)
     file = Response(answer.iter_bytes(), content_type=answer.headers["content-type"])
     file.headers["Content-Disposition"] = answer.headers["content-disposition"]
     file.call_on_close(answer.close)
     return file
+
+
+def refusals() -> dict[str, str]:
+    """Why a file is not made."""
+    return {
+        "entity_without_siren": _("Enter the SIREN of the entity with its chart of accounts first."),
+        "no_year_ends_then": _("The FEC is of a whole fiscal year: choose the last day of one."),
+        "not_in_euros": _("The FEC is in euros, and gifts of this year were in another currency."),
+    }
 
 
 def around(entity_id: str) -> Around:

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from web.clients import Problem
 from web.console import campaign_periods
 from web.ui import pictures
-from web.ui.forms import Filled, minor_units
+from web.ui.forms import Filled, euros, minor_units
 
 TEXTS = ("title", "summary", "story", "surplus_use")
 PAIRS = (*TEXTS, "unit_name")
@@ -102,17 +102,12 @@ def as_typed(campaign: dict[str, Any]) -> dict[str, str]:
     typed = {f"{name}_{code}": campaign[name].get(code, "") for name in PAIRS for code in ("fr", "en")}
     return typed | {
         "fund_id": campaign["fund"]["id"] if campaign["fund"] else "",
-        **{field: _euros(campaign[name]) if campaign[name] else "" for field, name in SUMS.items()},
+        **{field: euros(campaign[name]) if campaign[name] else "" for field, name in SUMS.items()},
         **{name: str(campaign[name] or "") for name in COUNTS},
-        "suggested": "; ".join(map(_euros, campaign["suggested_minor"])),
+        "suggested": "; ".join(map(euros, campaign["suggested_minor"])),
         **campaign_periods.as_typed(campaign),
         "picture": campaign["picture"],
     }
-
-
-def _euros(minor: int) -> str:
-    whole, cents = divmod(minor, 100)
-    return f"{whole},{cents:02}" if cents else str(whole)
 
 
 def in_order(form: Filled) -> Filled:
