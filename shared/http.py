@@ -82,6 +82,10 @@ class Parser(FlaskParser):
             )
         return value
 
+    def load_form(self, req: Request, schema: Schema) -> Any:
+        check_texts(req.form.to_dict())
+        return super().load_form(req, schema)
+
     def load_files(self, req: Request, schema: Schema) -> Any:
         if req.mimetype != "multipart/form-data":
             raise NotMultipart

@@ -23,6 +23,11 @@ from shared.pages import PageQuery, page, paged
 
 routes = Blueprint("campaigns", __name__, url_prefix="/api/v1/giving/campaigns")
 
+PICTURE = {
+    "type": "object",
+    "properties": {"url": {"type": "string"}, "width": {"type": "integer"}, "height": {"type": "integer"}},
+    "required": ["url", "width", "height"],
+}
 BESIDE = {"description": "outside of the books and of the sums here; counts towards the goal"}
 
 
@@ -77,7 +82,12 @@ class CampaignShown(CampaignWritten):
     launched_at = fields.AwareDateTime(allow_none=True)
     closed_at = fields.AwareDateTime(allow_none=True)
     suggested_minor = fields.List(Minor(), required=True)
-    picture = fields.String(required=True)
+    picture = fields.String(required=True, metadata={"description": "a drawn one, where there is no other"})
+    pictures = fields.Function(
+        lambda campaign: [_address(campaign, each) for each in campaign.photo],
+        metadata={"type": "array", "items": PICTURE, "description": "its own, the small size first"},
+    )
+    picture_alt = bilingual(required=True)
     entity = fields.Nested(EntityShown, required=True)
     fund = fields.Nested(FundNamed, required=True)
     tax = fields.Nested(tax_rates.TaxShown, allow_none=True)
@@ -128,6 +138,12 @@ def total(id_or_slug: str) -> Any:
         sums = ("raised_minor", "donations_count", "donors_count", "latest_at", "currency")
         told = {name: getattr(campaign, name) for name in GOALS}
         return told | {name: getattr(campaign.total, name) for name in sums}
+
+
+def _address(campaign: Campaign, size: dict[str, Any]) -> dict[str, Any]:
+    """Where one size of a picture is."""
+    url = f"{routes.url_prefix}/{campaign.id}/pictures/{size['digest']}"
+    return {"url": url, "width": size["width"], "height": size["height"]}
 
 
 def whole() -> Select[Any]:

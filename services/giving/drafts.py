@@ -34,6 +34,7 @@ SLUG = validate.Regexp(r"[a-z0-9][a-z0-9-]{0,98}\Z")
 AMOUNT = validate.Range(AMOUNT_MIN_MINOR, AMOUNT_MAX_MINOR)
 SUM, COUNT = validate.Range(0, 10_000_000_000), validate.Range(0, 10_000_000)
 GOAL_LEAST_MINOR = 100
+ALT_MAX = 300
 
 
 class CampaignTaken(Conflict):
@@ -44,11 +45,10 @@ class LaunchedCampaignFixed(Conflict):
     """The fund of a campaign that was launched cannot change: donors were told who receives."""
 
 
-class UnitName(Schema):
-    """What the units of a campaign are, in the plural."""
-
-    fr = fields.String(required=True, validate=validate.Length(max=60))
-    en = fields.String(required=True, validate=validate.Length(max=60))
+def brief(most: int) -> Any:
+    """A short text in both languages."""
+    text = {code: fields.String(required=True, validate=validate.Length(max=most)) for code in NO_WORDS}
+    return fields.Nested(Schema.from_dict(text, name=f"Brief{most}"), load_default=lambda: dict(NO_WORDS))
 
 
 class CampaignWish(PeriodWish):
@@ -69,10 +69,11 @@ class CampaignWish(PeriodWish):
     start_donors = Minor(load_default=0, validate=COUNT, metadata=BESIDE)
     unit_minor = Minor(load_default=0, validate=SUM)
     units_promised = Minor(load_default=0, validate=COUNT)
-    unit_name = fields.Nested(UnitName, load_default=lambda: dict(NO_WORDS))
+    unit_name = brief(60)
     currency = fields.String(load_default="EUR", validate=validate.OneOf(["EUR"]))
     suggested_minor = fields.List(Minor(validate=AMOUNT), load_default=list, validate=validate.Length(max=6))
     picture = fields.String(load_default="", validate=validate.Length(max=200))
+    picture_alt = brief(ALT_MAX)
 
 
 class CampaignChange(CampaignWish):

@@ -1,7 +1,10 @@
 """Every page of the console in every look, over the running stack with the demo's data."""
 
+import io
+
 import httpx
 import pytest
+from PIL import Image
 
 from tests.browser.conftest import LOOKS
 from tests.support.donor import Donor
@@ -36,6 +39,7 @@ def places(stack, staff) -> dict[str, str]:
         "campaigns": "/console/campaigns/",
         "campaign": campaign,
         "campaign-edit": f"{campaign}/edit",
+        "campaign-photo": f"{campaign}/picture",
         "campaign-close": f"{campaign}/close",
         **draft(staff),
         "campaign-new": "/console/campaigns/new",
@@ -85,6 +89,13 @@ def draft(staff) -> dict[str, str]:
         **dict.fromkeys(("title", "summary", "story"), words),
         "surplus_use": {"fr": "Aux bourses", "en": ""},
         "goal_minor": 1_500_000,
+        "goal_donors": 600,
+        "unit_minor": 100_000,
+        "units_promised": 12,
+        "unit_name": {"fr": "violons", "en": "violins"},
+        "start_minor": 200_000,
+        "start_donors": 14,
+        "time_zone": "America/New_York",
         "starts_on": "2026-01-01",
         "ends_on": "2036-01-01",
         "suggested_minor": [5000, 10000, 20000],
@@ -92,12 +103,25 @@ def draft(staff) -> dict[str, str]:
     }
     key = {"Idempotency-Key": "un-orchestre-en-images"}
     made = staff.ask("POST", "/giving/campaigns", json=wish, headers=key).raise_for_status().json()
+    photo = {"alt_fr": "Un mur rouge", "alt_en": "A red wall"}
+    file = {"file": ("photo.jpg", red_wall(), "image/jpeg")}
+    picture = f"/giving/campaigns/{made['id']}/picture"
+    staff.ask("PUT", picture, files=file, data=photo).raise_for_status()
     page = f"/console/campaigns/{made['id']}"
     return {
         "draft": page,
+        "draft-edit": f"{page}/edit",
+        "draft-photo": f"{page}/picture",
         "draft-launch": f"{page}/launch",
         "draft-preview": f"/campaigns/{wish['slug']}/preview",
     }
+
+
+def red_wall() -> bytes:
+    """A photo, as a camera would give it."""
+    file = io.BytesIO()
+    Image.new("RGB", (1280, 640), "firebrick").save(file, "JPEG")
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)

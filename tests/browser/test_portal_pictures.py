@@ -13,6 +13,12 @@ LONG = {
     "en": "A university library that stays open at night, on Sundays and all through the long summer",
 }
 
+DEEPER = {"goal_donors": 600, "start_minor": 2_500_000, "start_donors": 40} | {
+    "unit_minor": 20_000,
+    "units_promised": 600,
+    "unit_name": {"fr": "bourses d'un mois", "en": "monthly grants"},
+}
+
 
 def many(world):
     """Campaigns of all kinds."""
@@ -22,6 +28,8 @@ def many(world):
     rowing = {"fr": "Un huit de pointe", "en": "A new eight"}
     world.campaigns += [
         campaign("nuit", title=night, picture="library", raised_minor=3_410_050, donors_count=133),
+        campaign("bourses", picture="garden", **DEEPER),
+        campaign("tutorat", title=music, picture="sport", goal_minor=0, goal_donors=600, start_donors=12),
         campaign("labo", title=LONG, picture="laboratory", raised_minor=12_500_000, tax=None),
         campaign("orchestre", title=music, picture="music", raised_minor=0, donors_count=0),
         campaign("jardin", title=garden, picture="garden", status="closed", ends_on="2025-06-30"),
@@ -66,6 +74,8 @@ def test_public_pages(site, visit, album, look):
     take("portal-campaign", "/campaigns/bourses-2026")
     take("portal-campaign-over", "/campaigns/labo")
     take("portal-campaign-ended", "/campaigns/jardin")
+    take("portal-campaign-deeper", "/campaigns/bourses")
+    take("portal-campaign-donors", "/campaigns/tutorat")
     world.wall, wall = [], world.wall
     take("portal-campaign-first", "/campaigns/orchestre")
     world.wall = wall[:1]

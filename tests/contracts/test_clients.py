@@ -23,7 +23,9 @@ from tests.support.staff import ALUMNI_EMAIL, sign_in_staff
 
 BY_COMMAND_ALONE = {"OfficerThere", "NotAnOfficer", "AccountThere"}
 """Rules of `python -m services.directory.first_officer`, which no route tells."""
-SPOKEN_BY_NONE = {"FileRefused", "EntityWithoutAccount"}
+BYTES = {"image/webp": "application/octet-stream"}
+"""What the generator has no reader of its own for."""
+SPOKEN_BY_NONE = {"FileRefused", "EntityWithoutAccount", "PictureRefused"}
 """What only its own kinds say, and what several routes say in the words of the payment gateway."""
 
 
@@ -46,7 +48,12 @@ def clients(
         document = folder / f"{name}.json"
         document.write_text(app.test_client().get(f"/api/v1/{name}/openapi.json").text, encoding="utf-8")
         config = Config.from_sources(
-            ConfigFile(post_hooks=[]), MetaType.NONE, document, "utf-8", True, folder / f"amicale_{name}"
+            ConfigFile(post_hooks=[], content_type_overrides=BYTES),
+            MetaType.NONE,
+            document,
+            "utf-8",
+            True,
+            folder / f"amicale_{name}",
         )
         said[name] = list(generate(config=config))
     sys.path.insert(0, str(folder))

@@ -65,6 +65,8 @@ ASKED = [
     ("POST", "/giving/campaigns/{campaign}/launches", None),
     ("POST", "/giving/campaigns/{campaign}/closures", None),
     ("POST", "/giving/campaigns/{campaign}/reopenings", None),
+    ("PUT", "/giving/campaigns/{campaign}/picture", None),
+    ("DELETE", "/giving/campaigns/{campaign}/picture", None),
     ("GET", "/giving/campaigns/{campaign}/dashboard", None),
     ("GET", "/giving/funds", None),
     ("GET", "/giving/activity?since=2026-10-01T08:00:00Z", None),

@@ -531,6 +531,7 @@ def test_the_gateway_keeps_a_small_part_of_an_import(demo: Gateway) -> None:
     sender.close()
 
 
+PHOTO, PHOTO_AT_A_BROWSER = "/api/v1/giving/campaigns/0190/picture", "/console/campaigns/0190/picture"
 SIGNED = {"Authorization": "Bearer x"}
 AT_A_BROWSER = {"Cookie": "a=b; __Host-session=x"}
 
@@ -544,6 +545,12 @@ AT_A_BROWSER = {"Cookie": "a=b; __Host-session=x"}
         ("/console/imports/", 5 * 1024 * 1024, AT_A_BROWSER, True),
         ("/console/imports/", 5 * 1024 * 1024, {"Cookie": "a=b"}, False),
         ("/console/imports/", 300 * 1024, {}, True),
+        (PHOTO_AT_A_BROWSER, 8_500_000, AT_A_BROWSER, True),
+        (PHOTO_AT_A_BROWSER, 9_100_000, AT_A_BROWSER, False),
+        (PHOTO_AT_A_BROWSER, 600 * 1024, {"Cookie": "a=b"}, False),
+        (PHOTO, 8_500_000, SIGNED, True),
+        (PHOTO, 600 * 1024, {}, False),
+        ("/console/campaigns/0190/edit", 600 * 1024, AT_A_BROWSER, False),
         (IMPORTS, 5 * 1024 * 1024, SIGNED, True),
         (IMPORTS, 5 * 1024 * 1024, {}, False),
         (IMPORTS, 24_900_000, SIGNED, True),

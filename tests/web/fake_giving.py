@@ -59,6 +59,21 @@ def change_campaign(self, world, query, body, name):
     return only_written(changed)
 
 
+def put_picture(self, world, query, body, name):
+    refused_once(world)
+    url = f"{G}/campaigns/{name}/pictures/"
+    sizes = [("a" * 32, 640, 360), ("b" * 32, 1280, 720)]
+    found = find(world, name)
+    found["pictures"] = [{"url": url + d, "width": w, "height": h} for d, w, h in sizes]
+    found["picture_alt"] = {"fr": "des étudiants sous un arbre", "en": "students under a tree"}
+    raise Answer(204)
+
+
+def remove_picture(self, world, query, body, name):
+    find(world, name)["pictures"] = []
+    raise Answer(204)
+
+
 def only_written(found):
     """What who writes a campaign is answered."""
     return {name: found[name] for name in ("id", "status")}
@@ -367,6 +382,8 @@ ROUTES = [
     ("PATCH", f"{G}/campaigns/{ID}", change_campaign),
     ("GET", f"{G}/campaigns/{ID}/dashboard", dashboard),
     ("POST", f"{G}/campaigns/{ID}/(launches|closures|reopenings)", decide),
+    ("PUT", f"{G}/campaigns/{ID}/picture", put_picture),
+    ("DELETE", f"{G}/campaigns/{ID}/picture", remove_picture),
     ("GET", f"{G}/funds", funds),
     ("GET", f"{G}/activity", activity),
     ("GET", f"{G}/activity/month", month),

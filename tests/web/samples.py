@@ -52,6 +52,8 @@ def campaign(slug="bourses-2026", **changes):
         "closed_at": None,
         "suggested_minor": [6000, 12000, 30000],
         "picture": "skyline",
+        "pictures": [],
+        "picture_alt": {"fr": "", "en": ""},
         "entity": {
             "id": str(uuid.uuid4()),
             "slug": "fondation",

@@ -25,6 +25,7 @@ from web.console import (
     launches,
     payouts,
     people,
+    photos,
     publications,
     receipt_settings,
     receipts,
@@ -72,7 +73,8 @@ def around():
     return {} if request.headers.get("HX-Request") else {"menu": shell.menu, "waiting": shell.waiting}
 
 
-campaigns.routes.register_blueprint(launches.routes)
+for part in (launches, photos):
+    campaigns.routes.register_blueprint(part.routes)
 for part in (drafts, publications, registrations):
     events.routes.register_blueprint(part.routes)
 for part in (payouts, book_accounts, closings):

@@ -31,7 +31,7 @@ def check():
     chosen = request.files.get("file")
     if chosen is None or not chosen.filename:
         return _list(error=_("Choose a file first.")), 422
-    if _length(chosen.stream) > uploads.FILE_MAX_BYTES:
+    if length(chosen.stream) > uploads.FILE_MAX_BYTES:
         return _list(error=_too_large()), 413
     content = (chosen.filename, chosen.stream, "text/csv")
     try:
@@ -135,7 +135,7 @@ def _too_large() -> str:
     return _("This file is larger than 24 MB. Import it in parts.")
 
 
-def _length(stream: IO[bytes]) -> int:
+def length(stream: IO[bytes]) -> int:
     """Bytes from here to the end; it is left where it was."""
     here = stream.tell()
     end = stream.seek(0, SEEK_END)

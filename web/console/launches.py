@@ -70,6 +70,10 @@ def missing(campaign: dict[str, Any]) -> list[tuple[str, str]]:
         for code, tongue in tongues.items()
         if not campaign[field].get(code, "").strip()
     ]
+    if campaign["pictures"]:
+        seen, alt = _("What can be seen on the photo"), campaign["picture_alt"]
+        lacking = [code for code in tongues if not alt.get(code, "").strip()]
+        found += [(f"alt_{code}", f"{seen}, {tongues[code]}") for code in lacking]
     if is_over(campaign):
         late = ("ends_on", _("The end has passed: choose a later one"))
         at = next((n for n, (field, _name) in enumerate(found) if field.startswith("surplus")), len(found))

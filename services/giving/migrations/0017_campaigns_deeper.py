@@ -1,4 +1,4 @@
-"""Campaigns have goals in donors, units, what came before their start, and moments in a time zone.
+"""Campaigns have goals in donors, units, what came before their start, moments in a time zone, pictures.
 
 The days of before stay and are written. Code of before writes days alone: the trigger has the moments follow.
 """
@@ -17,6 +17,8 @@ alter table campaigns
     add column units_promised bigint not null default 0,
     add column unit_name jsonb not null default '{"fr": "", "en": ""}',
     add column time_zone varchar not null default 'Europe/Paris',
+    add column photo jsonb not null default '[]',
+    add column picture_alt jsonb not null default '{"fr": "", "en": ""}',
     add column opens_at timestamptz,
     add column closes_at timestamptz;
 alter table campaigns drop constraint ck_campaigns_goal;
@@ -50,6 +52,23 @@ create trigger campaign_moments before insert or update on campaigns
 """
 
 
+PICTURES = """
+create table campaign_pictures (
+    campaign_id uuid not null,
+    digest varchar not null,
+    width integer not null,
+    height integer not null,
+    content bytea not null,
+    created_at timestamptz not null,
+    constraint pk_campaign_pictures primary key (campaign_id, digest),
+    constraint fk_campaign_pictures_campaign_id foreign key (campaign_id) references campaigns (id),
+    constraint ck_campaign_pictures_digest check (digest ~ '^[0-9a-f]{32}$'),
+    constraint ck_campaign_pictures_size check (width > 0 and height > 0),
+    constraint ck_campaign_pictures_content check (octet_length(content) between 1 and 400000)
+);
+"""
+
+
 def upgrade() -> None:
-    for script in (COLUMNS, MOMENTS):
+    for script in (COLUMNS, MOMENTS, PICTURES):
         op.get_bind().exec_driver_sql(script)

@@ -15,6 +15,7 @@ from services.giving.models.funds import Fund
 from services.giving.models.ledger import LedgerEntry, LedgerNumber, LedgerTransaction
 from services.giving.models.ledger_accounts import LedgerAccount
 from services.giving.models.payouts import Payout
+from services.giving.models.pictures import CampaignPicture
 from services.giving.models.provider_events import ProviderEvent
 from services.giving.models.receipts import (
     Receipt,
@@ -36,6 +37,7 @@ __all__ = [
     "Base",
     "Campaign",
     "CampaignDonor",
+    "CampaignPicture",
     "CampaignTotal",
     "Checkout",
     "Closing",

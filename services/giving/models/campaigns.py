@@ -109,6 +109,13 @@ class Campaign(Once, Base):
     """First and last day, in `time_zone`."""
     suggested_minor: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
     picture: Mapped[str]
+    """The drawn one, where it has none of its own."""
+    photo: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, default=list, server_default=text("'[]'"))
+    """Its own picture: digest, width and height of each size, the small one first; empty for none."""
+    picture_alt: Mapped[Words] = mapped_column(
+        JSONB, default=NO_WORDS, server_default=text("""'{"fr": "", "en": ""}'""")
+    )
+    """What can be seen on its own picture."""
     created_at: Mapped[Instant]
     launched_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
@@ -141,7 +148,8 @@ class Campaign(Once, Base):
 
     def missing(self) -> list[str]:
         """The texts still to be written, as `story.en`."""
-        names = [*TEXTS, *(["unit_name"] if self.unit_minor else [])]
+        wanted = {"unit_name": self.unit_minor, "picture_alt": self.photo}
+        names = [*TEXTS, *(name for name, is_wanted in wanted.items() if is_wanted)]
         return [f"{name}.{code}" for name in names for code in NO_WORDS if not self._text(name, code)]
 
     def _text(self, name: str, code: str) -> str:
