@@ -16,7 +16,8 @@ from shared.clock import ZONE
 
 BATCH = 10_000
 
-# The oldest first, as far as they are known by now; what comes late has the next number of its year.
+# The oldest first, as far as they are known by now; what comes late has the next number of its year. The last
+# numbers are read once, not for each row: they would be looked for among those just written.
 GIVE = text(
     """
     with new as (
@@ -27,7 +28,7 @@ GIVE = text(
       where entity_id = :entity_id
         and not exists (select from ledger_numbers n where n.transaction_id = t.id)
       order by at, id limit :most
-    ), ends as (
+    ), ends as materialized (
       select year, coalesce(
           (select max(number) from ledger_numbers n where n.entity_id = :entity_id and n.year = years.year), 0
         ) as number
