@@ -22,7 +22,7 @@ from shared.db import is_ill, uuid7
 from shared.payments.accounts import Account
 from shared.payments.records import Charge, Method, Movement, Payment
 
-REFUNDED_EVERY, DECLINED_EVERY = 97, 61
+REFUNDED_EVERY, DECLINED_EVERY, PART_EVERY = 97, 61, 3
 Made = TypeVar("Made")
 
 
@@ -178,7 +178,12 @@ def _payment(answer: dict[str, Any]) -> Payment:
 
 def _refund(account: Account, given: list[Begun], staff: UUID) -> None:
     """Staff gave a few back the day after."""
-    asked = committed(lambda session: [_ask_refund(session, *each[:2], staff) for each in given])
+    asked = committed(
+        lambda session: [
+            _ask_refund(session, *each[:2], staff, is_part=number % PART_EVERY == 0)
+            for number, each in enumerate(given, start=1)
+        ]
+    )
     answers = tell_past(account, "refunds", [_refund_wish(*each) for each in asked])
     told = [
         (event, at + timedelta(seconds=1))
@@ -189,13 +194,16 @@ def _refund(account: Account, given: list[Begun], staff: UUID) -> None:
 
 
 def _ask_refund(
-    session: Session, gift: Planned, donation: Donation, staff: UUID
+    session: Session, gift: Planned, donation: Donation, staff: UUID, *, is_part: bool
 ) -> tuple[Refund, str, datetime]:
     at = min(gift.at + timedelta(hours=20), now())
-    values = refunds.prepared(session, donation.id, by=staff, at=at)
+    asked = donation.amount_minor // 2 if is_part else None
+    values = refunds.prepared(session, donation.id, by=staff, at=at, amount_minor=asked)
+    values |= {"needs_approval": False, "reason": "error" if is_part else "duplicate"}
     refund = Refund(
-        id=uuid7(at), **values | {"needs_approval": False}, reason="duplicate",
-        note="Deux dons le même jour.", caller="demo", route="demo", idempotency_key=gift.key, wish_hash=b"",
+        id=uuid7(at), **values,
+        note="Le double de la somme voulue." if is_part else "Deux dons le même jour.",
+        caller="demo", route="demo", idempotency_key=gift.key, wish_hash=b"",
     )  # fmt: skip
     session.add(refund)
     session.flush()

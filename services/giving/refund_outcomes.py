@@ -81,7 +81,7 @@ def fail(session: Session, gift: gifts.Gift, refund: Refund, done: ProviderRefun
 def _return(session: Session, gift: gifts.Gift, refund: Refund, done: ProviderRefund, *, at: datetime) -> str:
     detail = {"refund": done.id, "failure": done.failure_reason}
     findings.record(session, "refund_came_back", refund.account, done.id, gift.donation_id, detail, at=at)
-    refund.returned_at = at
+    at = refund.returned_at = max(done.created_at, refund.completed_at or at)
     told = _change(session, gift, refund, REFUND_RETURNED, at=at)
     if told is not None:
         news = DonationRefundReturned(**told, returned_at=at)

@@ -139,3 +139,23 @@ def test_what_the_code_of_before_refunded_whole_is_filled_in(giving):
         assert gift_changes.fill_refunded(session) == 0
 
     assert (world.state(gift).refunded_minor, world.state(other).refunded_minor) == (5000, 0)
+
+
+def test_drift_is_found_when_what_went_back_is_not_what_the_books_say(giving):
+    gift = world.settled(world.campaign())
+    world.tell(gift, gift.event(payment_intent="pi_second"))
+    with Transaction() as session:
+        session.execute(text("update donations set refunded_minor = 100, disputed_minor = 200"))
+        session.execute(text("update surpluses set refunded_minor = 300"))
+
+    with Transaction() as session:
+        found = {each.figure: (each.stands, each.should) for each in drift_check(session)}
+
+    assert found == {
+        "raised_minor (gifts)": (5000, 4700),
+        "refunded_minor (ledger)": (100, 0),
+        "refunded_minor (refunds)": (100, 0),
+        "disputed_minor (ledger)": (200, 0),
+        "disputed_minor (disputes)": (200, 0),
+        "surplus (ledger)": (4700, 5000),
+    }

@@ -156,6 +156,25 @@ def test_the_path_says_why_a_bank_refused_and_counts_the_entries_of_the_gift_alo
     assert settled["detail"]["en"] == "2 balanced entries"
 
 
+def test_the_path_tells_of_parts_refunds_that_came_back_and_disputes(giving):
+    gift = world.settled(world.campaign())
+    part = gift.part(2000)
+    came_back = gift.part(2000, status="failed", failure_reason="expired_or_canceled_card")
+    world.tell(gift, part, came_back, gift.dispute(), gift.dispute("won"))
+
+    with Transaction() as session:
+        told = paths.steps(session, gift.id, {"giving.read"}.__contains__)
+
+    titles = {step.kind: step.title["en"] for step in told}
+    assert titles["refunded"] == "Gift refunded in part, entries reversed"
+    assert titles["refund_returned"] == "Refund came back, entries restored"
+    assert (titles["disputed"], titles["dispute_won"]) == (
+        "Payment disputed by the donor’s bank",
+        "Dispute won",
+    )
+    assert sum(step.title["en"] == "Dispute message verified" for step in told) == 2
+
+
 def test_a_refusal_told_in_whole_seconds_stands_after_the_form_that_led_to_it(giving):
     begun_at = world.NOW + timedelta(milliseconds=400)
     gift = world.begin(world.campaign(), at=begun_at)
