@@ -14,6 +14,7 @@ MEASURED = {
     "relay": "P5, the relay beside a bare producer",
     "consumer": "P6, the consumer beside bare inserts",
     "ledger_export": "the books of a million entries as files, and what staff ask of them",
+    "receipts": "yearly receipts a second, and their PDF",
     "gift": "from a payment to email, partner and total",
     "memory": "P12, time to start and idle memory",
 }

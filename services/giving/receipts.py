@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import Select, any_, func, literal, select
 from sqlalchemy.orm import Session
 
-from services.giving import receipt_cases, receipt_issues, receipt_pdf, receipt_voids
+from services.giving import receipt_cases, receipt_issues, receipt_pdf, receipt_voids, yearly_receipts
 from services.giving.eligibility import REASONS
 from services.giving.models import (
     Receipt,
@@ -148,8 +148,8 @@ def counts() -> Any:
 )
 @routes.response(201, ReceiptListed)
 def issue(donation_id: UUID) -> Any:
-    """The receipt of a gift now: the one that it is on, or a new one, before January and for donors abroad
-    too.
+    """The receipt of a gift now: the one that it is on, or a new one, for donors abroad too; of a donor who
+    chose one a year, it covers all that they gave in that year so far.
     """
     with Transaction() as session:
         case = session.get(ReceiptCase, donation_id)
@@ -158,7 +158,8 @@ def issue(donation_id: UUID) -> Any:
         receipt_issues.hold(session, case.entity_id)
         by, at = caller().person_id, now()
         known = case.receipt_id
-        receipt = receipt_cases.decide(session, donation_id, by=by, at=at)
+        receipt = yearly_receipts.of_gift(session, donation_id, by=by, at=at)
+        receipt = receipt or receipt_cases.decide(session, donation_id, by=by, at=at)
         if receipt is None:
             session.refresh(case)
             reasons = list(case.reasons)

@@ -10,6 +10,7 @@ from services.giving import (
     ledger_numbers,
     payout_outcomes,
     provider_events,
+    receipt_batches,
     receipt_cases,
     receipt_chain,
     reconciliations,
@@ -51,6 +52,12 @@ def issue_receipts(at: datetime) -> int:
         with Transaction() as session:
             receipt_cases.look(session, donation_id, entity_id=entity_id, at=at)
     return len(due)
+
+
+@every(5)
+def issue_yearly_receipts(at: datetime) -> int:
+    """Batches of yearly receipts that staff asked for; one that was broken off goes on where it was."""
+    return receipt_batches.work(at=at)
 
 
 @every(MINUTE)

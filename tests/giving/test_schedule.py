@@ -26,7 +26,7 @@ def test_every_job_runs_on_an_empty_system(school):
 
 def test_every_job_has_a_name_of_its_own():
     names = [job.name for job in jobs_of(schedule)]
-    assert len(names) == len(set(names)) == 14
+    assert len(names) == len(set(names)) == 15
 
 
 def test_a_page_that_nobody_paid_or_closed_ends_after_a_day(school):
