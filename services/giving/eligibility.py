@@ -45,7 +45,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of one gift. `counterparts_of_year_minor` counts all that its donor had that year."""
+    """What is known of one gift. `counterparts_of_year_minor` counts its donor's up to it that year."""
 
     donation_id: UUID
     entity_id: UUID

@@ -149,6 +149,7 @@ OF_YEAR = text(
     select coalesce(sum(c.value_minor), 0) from counterparts c join donations d on d.id = c.donation_id
     join settlements s on s.donation_id = d.id join campaigns on campaigns.id = d.campaign_id
     where party_of(d.donor_id) = :party_id and campaigns.entity_id = :entity_id
+      and (s.paid_at, d.id) <= (cast(:paid_at as timestamptz), :donation_id)
       and date_trunc('year', s.paid_at at time zone 'Europe/Paris')
           = date_trunc('year', cast(:paid_at as timestamptz) at time zone 'Europe/Paris')
     """
@@ -156,9 +157,10 @@ OF_YEAR = text(
 
 
 def _given(session: Session, row: Any, own: dict[UUID, int]) -> tuple[int, int]:
-    """What was given in return for this gift, and for all of this donor's in its year."""
+    """What was given in return for this gift, and for this donor's in its year up to this one."""
     minor = own.get(row.Donation.id, 0)
     if not minor:
         return 0, 0
-    told = {"party_id": row.party_id, "entity_id": row.Entity.id, "paid_at": row.Settlement.paid_at}
+    told = {"party_id": row.party_id, "entity_id": row.Entity.id, "donation_id": row.Donation.id}
+    told |= {"paid_at": row.Settlement.paid_at}
     return minor, int(session.execute(OF_YEAR, told).scalar_one())

@@ -363,7 +363,29 @@ def put_receipt_details(self, world, query, body, link):
     return gift(self, world, query, None, link)
 
 
+def receipt_batches(self, world, query, body):
+    batch = {"id": str(uuid.uuid4()), "entity_id": world.campaigns[0]["entity"]["id"], "year": 2025}
+    counts = {"expected": 1200, "done": 400, "issued": 390, "finished_at": None}
+    return {"items": [batch | counts | {"asked_at": "2026-11-23T10:00:00+00:00"}], "next": None}
+
+
+def ask_batch(self, world, query, body):
+    if body["year"] < 2000:
+        raise problem(422, "fields_refused", errors={"year": ["Not a year."]})
+    raise Answer(201, receipt_batches(self, world, query, None)["items"][0])
+
+
+def declaration(self, world, query, body, name):
+    rows = [{"article": "200", "documents": 12, "total_minor": 123_450}]
+    period = {"first_on": f"{query['year'][0]}-01-01", "last_on": f"{query['year'][0]}-12-31"}
+    total = {"documents": 12, "total_minor": 123_450, "by_article": rows}
+    return {"entity_name": world.campaigns[0]["entity"]["name"]} | period | total
+
+
 ROUTES = [
+    ("GET", f"{G}/receipt-batches", receipt_batches),
+    ("POST", f"{G}/receipt-batches", ask_batch),
+    ("GET", f"{G}/entities/{ID}/receipt-declaration", declaration),
     ("GET", f"{G}/receipts", receipts),
     ("GET", f"{G}/receipt-cases/counts", receipt_counts),
     ("GET", f"{G}/receipt-cases", receipt_cases),

@@ -121,3 +121,16 @@ def test_settings_list_what_is_missing_and_keep_what_was_typed(office, world):
     assert saved.status_code == 303
     wish = [body for method, path, body, _ in world.asked if method == "PATCH"][-1]
     assert json.dumps(wish["address"]) == '{"street": "1 rue Haute", "city": "Rennes"}'
+
+
+def test_yearly_receipts_are_asked_for_and_counted_and_the_declaration_is_read(office, world):
+    entity = world.campaigns[0]["entity"]["id"]
+    page = office.get("/console/receipts/").text
+    assert "390" in page and "1\u202f200" in page
+
+    asked = office.post("/console/receipts/yearly", {"entity_id": entity, "year": "2025", "key": "k"})
+    wrong = office.post("/console/receipts/yearly", {"entity_id": entity, "year": "soon", "key": "k"})
+    told = office.get(f"/console/receipts/entities/{entity}/declaration?year=2025").text
+
+    assert (asked.status_code, wrong.status_code) == (303, 303)
+    assert "1\u202f234,50\u00a0€" in told and "12 documents" in told.replace("\u00a0", " ")

@@ -1,13 +1,14 @@
 """The desk of tax receipts: what is issued, what waits and why, what is void; printed and voided here."""
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, abort, render_template, request
 from flask_babel import gettext as _
 
 from web import clients
 from web.clients import Problem, segment
 from web.console.shell import then, tried
-from web.ui.forms import Filled
-from web.ui.writing import money, number, percent
+from web.languages import language
+from web.ui.forms import Filled, key_of
+from web.ui.writing import money, number, percent, today
 
 routes = Blueprint("receipts", __name__, url_prefix="/receipts")
 
@@ -24,7 +25,9 @@ def listed():
     waiting = tried(giving.get, "/receipt-cases/counts") or {"items": []}
     law = tried(giving.get, "/tax-parameters") or {"items": []}
     entities = tried(giving.get, "/entities", limit=100) or {"items": []}
+    batches = tried(giving.get, "/receipt-batches", limit=3) or {"items": []}
     told = {"held": waiting["items"], "entities": entities["items"], "chosen": asked}
+    told |= {"batches": batches["items"], "last_year": today().year - 1}
     due = [each | {"shown": value(each)} for each in law["items"] if each["is_due"]]
     return render_template(
         "console/receipts.html", found=found, due=due, reasons=reasons(), law=parameters(), **told
@@ -89,6 +92,48 @@ def confirm():
     wish = {"name": form.value("name"), "from_on": form.value("from_on")}
     clients.giving().post("/tax-parameters/reviews", wish)
     return then(_("Confirmed: it will be asked again in a year."), "console.receipts.listed")
+
+
+@routes.post("/yearly")
+def yearly():
+    """Issue the yearly receipts of an entity, in the background."""
+    form = Filled(request.form)
+    year = form.value("year")
+    wish = {
+        "entity_id": form.value("entity_id"),
+        "year": int(year) if year.isascii() and year.isdigit() else 0,
+    }
+    try:
+        clients.giving().post("/receipt-batches", wish, key=key_of(form.value("key"), wish))
+    except Problem as problem:
+        if problem.status != 422:
+            raise
+        return then(_("Choose a year that has begun."), "console.receipts.listed", kind="bad")
+    return then(_("The yearly receipts are being issued; this page counts them."), "console.receipts.listed")
+
+
+@routes.get("/entities/<entity_id>/declaration")
+def declaration(entity_id: str):
+    """What the yearly declaration asks for."""
+    typed = request.args.get("year", "")
+    year = int(typed) if typed.isascii() and typed.isdigit() and len(typed) == 4 else today().year - 1
+    where = f"/entities/{segment(entity_id)}/receipt-declaration"
+    told = clients.giving().get(where, year=min(max(year, 2000), 2100))
+    return render_template("console/receipt_declaration.html", told=told, entity_id=entity_id, year=year)
+
+
+@routes.get("/entities/<entity_id>/concordance.csv")
+def concordance(entity_id: str):
+    """Each receipt beside its entry in the books and its payment, as a file asked from our own pages."""
+    if request.headers.get("Sec-Fetch-Site", "none") not in {"same-origin", "none"}:
+        abort(403, description="forged")
+    where = f"/entities/{segment(entity_id)}/receipt-concordance"
+    asked = {"year": request.args.get("year", ""), "locale": language()}
+    answer = clients.giving().raw("GET", where, params=asked, timeout_s=60)
+    clients.giving().check(answer)
+    file = Response(answer.content, content_type="text/csv; charset=utf-8")
+    file.headers["Content-Disposition"] = 'attachment; filename="concordance.csv"'
+    return file
 
 
 def reasons() -> dict[str, tuple[str, str]]:
