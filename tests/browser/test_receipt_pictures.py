@@ -4,8 +4,7 @@ import pytest
 
 from tests.browser.conftest import LOOKS
 from tests.browser.test_portal_pictures import gift_of
-from tests.web.samples import PERSON
-from tests.web.test_receipts import RECEIPT
+from tests.web.samples import PERSON, RECEIPT
 
 pytestmark = pytest.mark.browser
 

@@ -53,6 +53,7 @@ EVENT = SCHEDULE | {
     "withdraw_until": None,
 }
 BOOKS, YEAR = f"/giving/entities/{fake_books.ENTITY}", "first_day=2026-01-01&last_day=2026-12-31"
+RENNES = {"street": "1 rue Haute", "postal_code": "35000", "city": "Rennes", "country": "FR"}
 OFFICER = ["events.read", "events.manage", "people.export"]
 ASKED = [
     ("GET", "/giving/campaigns?status=live", None),
@@ -103,6 +104,20 @@ ASKED = [
     ("POST", f"{BOOKS}/closings", {"last_day": "2025-12-31", "accepts": [], "note": ""}),
     ("GET", f"{BOOKS}/closings/{fake_books.CLOSING}", None),
     ("GET", f"{BOOKS}/closing-checks?last_day=2025-12-31", None),
+    ("PUT", "/giving/gift-links/{link}/receipt-details", {"address": RENNES}),
+    ("GET", "/giving/receipts", None),
+    ("POST", "/giving/receipts/{donation}/voids", {"note": "Nom"}),
+    ("GET", "/giving/receipt-cases", None),
+    ("GET", "/giving/receipt-cases/counts", None),
+    ("POST", "/giving/donations/{donation}/receipts", None),
+    ("GET", "/giving/receipt-batches", None),
+    ("POST", "/giving/receipt-batches", {"entity_id": samples.event()["id"], "year": 2025}),
+    ("GET", "/giving/receipt-checks/good.void", None),
+    ("GET", "/giving/tax-parameters", None),
+    ("POST", "/giving/tax-parameters/reviews", {"name": "x", "from_on": "2026-01-01"}),
+    ("GET", "/giving/entities/{campaign}/receipt-settings", None),
+    ("PATCH", "/giving/entities/{campaign}/receipt-settings", {"siren": "732829320"}),
+    ("GET", "/giving/entities/{campaign}/receipt-declaration?year=2025", None),
     ("GET", "/giving/system", None),
     ("GET", "/events/events", None),
     ("GET", "/events/events/retrouvailles", None),

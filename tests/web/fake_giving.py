@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.web import samples
 from tests.web.fake_server import Answer, problem, refused_once
-from tests.web.samples import PARIS, campaign
+from tests.web.samples import PARIS, RECEIPT, campaign
 
 G, ID = "/api/v1/giving", "([^/]+)"
 GOALS = ("goal_minor", "goal_donors", "start_minor", "start_donors")
@@ -304,6 +304,8 @@ def receipt_cases(self, world, query, body):
 
 
 def issue_receipt(self, world, query, body, name):
+    if any(each["id"] == name for each in world.records):
+        raise Answer(201, RECEIPT)
     refused = problem(409, "receipt_not_possible")
     refused.body["reasons"] = ["address_missing"]
     raise refused

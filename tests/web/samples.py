@@ -342,3 +342,22 @@ def surplus(**changes):
         "currency": "EUR",
         "paid_at": "2026-03-03T09:00:00+00:00",
     } | changes
+
+
+RECEIPT = {
+    "id": "0199c1d0-0000-7000-8000-000000000001",
+    "number": "FUV-2026-000042",
+    "article": "200",
+    "amount_minor": 12_000,
+    "currency": "EUR",
+    "first_on": "2026-11-23",
+    "last_on": "2026-11-23",
+    "issued_at": "2026-11-23T10:00:00+00:00",
+    "voided_at": None,
+    "void_reason": None,
+    "void_note": None,
+    "entity_id": "0199c1d0-0000-7000-8000-000000000002",
+    "made_out_to": "Claire Lemoine",
+    "replaces_id": None,
+    "donation_ids": ["0199c1d0-0000-7000-8000-000000000003"],
+}

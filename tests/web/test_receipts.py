@@ -5,27 +5,10 @@ import re
 
 import pytest
 
-from tests.web.samples import PERSON
+from tests.web.samples import PERSON, RECEIPT
 from tests.web.test_giving_form import GUEST, PAGE, wishes
 
 ADDRESS = {"street": "8 rue des Carmes", "postal_code": "35 000", "city": "Rennes", "country": "FR"}
-RECEIPT = {
-    "id": "0199c1d0-0000-7000-8000-000000000001",
-    "number": "FUV-2026-000042",
-    "article": "200",
-    "amount_minor": 12_000,
-    "currency": "EUR",
-    "first_on": "2026-11-23",
-    "last_on": "2026-11-23",
-    "issued_at": "2026-11-23T10:00:00+00:00",
-    "voided_at": None,
-    "void_reason": None,
-    "void_note": None,
-    "entity_id": "0199c1d0-0000-7000-8000-000000000002",
-    "made_out_to": "Claire Lemoine",
-    "replaces_id": None,
-    "donation_ids": ["0199c1d0-0000-7000-8000-000000000003"],
-}
 
 
 @pytest.fixture
