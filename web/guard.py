@@ -74,6 +74,12 @@ def allow(directive: str, sources: str) -> None:
     g.content_policy = {**getattr(g, "content_policy", {}), directive: sources}
 
 
+def let_others_frame() -> None:
+    """Let pages of others show this one answer inside them."""
+    g.framed_by_others = True
+    allow("frame-ancestors", "*")
+
+
 def name_the_request() -> None:
     """A reference for logs, error pages and the services, and the nonce of this answer's scripts."""
     given = request.headers.get("X-Request-Id", "")
@@ -111,6 +117,9 @@ def _visitor_id() -> str:
 def _put_headers(answer):
     for name, value in ALWAYS.items():
         answer.headers.setdefault(name, value)
+    if hasattr(g, "framed_by_others"):
+        del answer.headers["X-Frame-Options"]
+        answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if current_app.extensions["settings"].public_url.startswith("https://"):
         answer.headers["Strict-Transport-Security"] = ONLY_HTTPS
     answer.headers.setdefault("Referrer-Policy", "same-origin")

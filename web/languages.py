@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from babel import support
 from babel.messages import mofile, pofile
-from flask import Flask, g, redirect, request
+from flask import Flask, current_app, g, redirect, request
 from flask_babel import Babel, Domain, get_locale
 
 from shared.clock import ZONE
@@ -92,10 +92,18 @@ def _chosen() -> str:
     return request.accept_languages.best_match(LANGUAGES, default=LANGUAGES[0])
 
 
+def by_address(view):
+    """Mark a view that speaks the language of its address, and has nobody's choice kept."""
+    view.speaks_by_address = True
+    return view
+
+
 def _choose():
     """A page asked with `?lang=` is the same page without it, and the choice is kept for a year."""
     wanted = request.args.get("lang")
     if request.method != "GET" or wanted not in LANGUAGES:
+        return None
+    if hasattr(current_app.view_functions.get(request.endpoint or ""), "speaks_by_address"):
         return None
     answer = redirect(_here_without_lang() or "/", code=303)
     answer.set_cookie(COOKIE, wanted, max_age=A_YEAR_S, samesite="Lax", secure=True, path="/")

@@ -76,6 +76,8 @@ def test_public_pages(site, visit, album, look):
     take("portal-campaign-ended", "/campaigns/jardin")
     take("portal-campaign-deeper", "/campaigns/bourses")
     take("portal-campaign-donors", "/campaigns/tutorat")
+    take("portal-widget", f"/widget/bourses?lang={look.language}")
+    take("portal-widget-ended", f"/widget/jardin?lang={look.language}")
     world.wall, wall = [], world.wall
     take("portal-campaign-first", "/campaigns/orchestre")
     world.wall = wall[:1]

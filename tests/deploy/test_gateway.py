@@ -278,6 +278,13 @@ def test_a_part_with_a_policy_of_its_own_keeps_the_other_guards(demo: Gateway) -
     assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
 
 
+def test_the_widget_alone_may_be_framed(demo: Gateway) -> None:
+    paths = ("/widget/bourses-2026", "/widget", "/campaigns/widget/", "/widget/../console/")
+    framed = ["x-frame-options" not in httpx.get(demo.url + path).headers for path in paths]
+
+    assert framed == [True, False, False, False]
+
+
 def test_streams_are_not_held_back(demo: Gateway) -> None:
     began = time.monotonic()
     with httpx.stream("GET", f"{demo.url}/live/stream", headers={"Accept-Encoding": "gzip, zstd"}) as answer:

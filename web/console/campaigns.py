@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 
 from web import clients
 from web.clients import Problem, ServiceDown, segment
-from web.console import campaign_forms, charts, launches, schedules
+from web.console import campaign_forms, charts, launches, schedules, widgets
 from web.console.shell import then, tried
 from web.ui import pictures
 from web.ui.forms import Filled, key_of
@@ -90,6 +90,7 @@ def _dashboard(campaign_id: str) -> dict:
         "campaign": told["campaign"],
         "told": told,
         "begins_later": begins_later(told["campaign"]),
+        "widgets": widgets.snippets(told["campaign"]),
         "may_reopen": launches.may_reopen(told["campaign"]),
         "curve": charts.cumulative(told["curve"], told["campaign"]),
         "classes": sorted(told["participation"], key=_rate, reverse=True)[:7],

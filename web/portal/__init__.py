@@ -16,11 +16,12 @@ from web.portal import (
     receipts,
     registrations,
     sign_in,
+    widget,
 )
 from web.ui import pictures
 
 pages = Blueprint("portal", __name__, template_folder="templates")
-GIVING, EVENTS = (home, campaigns, gifts, receipts), (agenda, event_pages, registrations)
+GIVING, EVENTS = (home, campaigns, widget, gifts, receipts), (agenda, event_pages, registrations)
 for each in (*GIVING, *EVENTS, sign_in, account, passwords, authenticators, docs):
     pages.register_blueprint(each.routes)
 
