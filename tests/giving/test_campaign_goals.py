@@ -1,5 +1,6 @@
 """Goals: in money, in donors or both; what came before the start counts towards them, and nowhere else."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,6 +15,12 @@ from tests.giving.test_campaigns import said, wish
 
 def reached():
     return said("campaign.goal_reached")
+
+
+def payload_of(session, kind):
+    """What the one message of a kind says."""
+    told = session.execute(text("select payload from outbox where type = :kind"), {"kind": kind}).scalar_one()
+    return json.loads(told)
 
 
 def test_what_came_before_the_start_counts_towards_the_goal_and_stands_in_no_book(giving, staff):
@@ -31,11 +38,9 @@ def test_what_came_before_the_start_counts_towards_the_goal_and_stands_in_no_boo
     assert (seen["raised_minor"], seen["start_minor"], seen["donors_count"]) == (4099, 6000, 1)
     with Transaction() as session:
         assert drift_check(session) == []
-        told = session.execute(
-            text("select payload from outbox where type = 'campaign.goal_reached'")
-        ).scalar()
-    for fact in ('"raised_minor":4099', '"start_minor":6000', '"donors_count":1', '"start_donors":3'):
-        assert fact in told.replace(" ", "")
+        told = payload_of(session, "campaign.goal_reached")
+    assert (told["raised_minor"], told["start_minor"]) == (4099, 6000)
+    assert (told["donors_count"], told["start_donors"]) == (1, 3)
 
 
 def test_without_a_goal_in_money_the_one_in_donors_is_reached_by_people_not_by_gifts(giving):
@@ -95,6 +100,16 @@ def test_gifts_are_paced_for_what_is_left_of_the_goal(giving, staff):
 
     assert pace(whole) == pace(rest) > 0
     assert pace(in_donors) is None
+
+
+def test_a_launch_says_goals_start_and_until_when(giving):
+    world.campaign(goal_minor=0, goal_donors=600, start_donors=12, time_zone="America/New_York")
+
+    with Transaction() as session:
+        launched = payload_of(session, "campaign.launched")
+
+    assert (launched["goal_minor"], launched["goal_donors"], launched["start_donors"]) == (0, 600, 12)
+    assert (launched["time_zone"], launched["closes_at"][:16]) == ("America/New_York", "2200-01-01T05:00")
 
 
 UNITS = {"unit_minor": 20_000, "units_promised": 50, "unit_name": {"fr": "bourses", "en": "grants"}}
