@@ -60,6 +60,8 @@ GOOD: dict[str, Callable[[], Message]] = {
         facts.refunded(facts.settled(at=AT), at=AT), at=AT, refunded_minor=0
     ),
     "donation.disputed": lambda: facts.disputed(facts.settled(at=AT), at=AT),
+    "receipt.issued": lambda: facts.receipt(at=AT),
+    "receipt.voided": lambda: facts.receipt(voided=True, at=AT),
     "donor.attached": lambda: DonorAttached(party_id=uuid7(), person_id=uuid7(), attached_at=AT),
     "registration.confirmed": lambda: facts.registered(at=AT),
     "registration.rescheduled": lambda: facts.moved(facts.registered(at=AT), at=AT),
