@@ -9,7 +9,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.giving import chases, ledger
+from services.giving import chases, ledger, receipt_cases
 from services.giving.differences import CHARGES
 from services.giving.models import Entity, Payout, Settlement, Transaction
 from services.giving.models.ledger import PAYOUT, PAYOUT_RETURNED
@@ -62,7 +62,7 @@ def take(session: Session, account: str, told: ProviderPayout, *, at: datetime) 
     if (arrives or fails) and payout.status == "returned":
         _post(session, payout, PAYOUT_RETURNED, at=at)
     if arrives or fails:
-        _date_gifts(session, payout)
+        _date_gifts(session, payout, at=at)
     return "applied" if arrives or fails else "ignored"
 
 
@@ -103,10 +103,11 @@ def _post(session: Session, payout: Payout, kind: str, *, at: datetime) -> None:
     )
 
 
-def _date_gifts(session: Session, payout: Payout) -> None:
-    """The gifts that it holds are at the bank, or are no more."""
+def _date_gifts(session: Session, payout: Payout, *, at: datetime) -> None:
+    """The gifts that it holds are at the bank, or are no more; their receipts may have waited for that."""
     held = update(Settlement).where(Settlement.payout_id == payout.id)
     session.execute(held.values(arrived_at=_arrived(payout)))
+    receipt_cases.look_again(session, payout_id=payout.id, at=at)
 
 
 def _arrived(payout: Payout) -> datetime | None:
@@ -168,6 +169,7 @@ def hold(session: Session, payout_id: UUID, moved: Iterable[Movement], *, at: da
         "returned": [each.source for each in moved if each.kind in ("payout_failure", "payout_cancel")],
     }
     known = session.execute(HOLDS, values).scalar_one()
+    receipt_cases.look_again(session, payout_id=payout.id, at=at)
     if known == len(charges) or at - payout.made_at > UNKNOWN_AFTER:
         payout.detailed_at = at
     return payout.detailed_at is not None

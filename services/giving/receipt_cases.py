@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from services.giving import receipt_facts, receipt_issues
 from services.giving.eligibility import REASONS, TIME, Facts, Rules, blocking, reasons
-from services.giving.models import Receipt, ReceiptCase
+from services.giving.models import Receipt, ReceiptCase, Settlement
 from shared.clock import today
 
 AGAIN = timedelta(hours=1)
@@ -47,14 +47,22 @@ def open_missed(session: Session, *, at: datetime, most: int = 5_000) -> int:
 
 
 def look_again(
-    session: Session, *, at: datetime, entity_id: UUID | None = None, donation_id: UUID | None = None
+    session: Session,
+    *,
+    at: datetime,
+    entity_id: UUID | None = None,
+    donation_id: UUID | None = None,
+    payout_id: UUID | None = None,
 ) -> None:
-    """Something changed for a gift, or for an entity: look again at what is on no receipt."""
+    """Something changed for a gift, an entity, the gifts of a payout: look again at what is on no receipt."""
     waiting = update(ReceiptCase).where(ReceiptCase.receipt_id.is_(None)).values(look_at=at)
     if entity_id is not None:
         waiting = waiting.where(ReceiptCase.entity_id == entity_id)
     if donation_id is not None:
         waiting = waiting.where(ReceiptCase.donation_id == donation_id)
+    if payout_id is not None:
+        paid_out = select(Settlement.donation_id).where(Settlement.payout_id == payout_id)
+        waiting = waiting.where(ReceiptCase.donation_id.in_(paid_out))
     session.execute(waiting)
 
 

@@ -2,17 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
 from services.giving import payout_outcomes, reconciliations, schedule
 from services.giving.drift import drift_check
-from services.giving.models import Entity, Finding, Payout, Settlement, Transaction
+from services.giving.models import Entity, Finding, Payout, ReceiptCase, Settlement, Transaction
 from shared.clock import now
 from shared.payments.records import Payout as ProviderPayout
-from tests.giving import world
+from tests.giving import receipt_world, world
 from tests.support.tokens import bearer
 
 READ = bearer(rights=["giving.read"])
@@ -179,3 +179,28 @@ def test_staff_see_a_payout_with_its_gifts_and_fees(school):
     other = url.replace(str(entity_id), str(uuid4()))
     assert school.client.get(f"{other}/{listed['id']}/gifts", headers=READ).status_code == 404
     assert school.client.get(other, headers=READ).status_code == 404
+
+
+@pytest.mark.parametrize("first", ["the payout", "its gifts"])
+def test_a_receipt_dated_by_the_bank_comes_when_the_payout_is_there(school, first):
+    receipt_world.law()
+    campaign_id = world.campaign()
+    receipt_world.complete(date_rules={"card": "arrived"})
+    gift = school.given(campaign_id, receipt_to=receipt_world.TO)
+    schedule.fetch_details(now())
+    schedule.issue_receipts(now())
+    [payout] = school.provider.pay_out(arrives=False)
+    school.provider.settle()
+    steps = [
+        lambda: school.provider.end_payout(payout["id"], "arrivals"),
+        lambda: schedule.tell_gifts_of_payouts(now()),
+    ]
+    for step in steps if first == "the payout" else reversed(steps):
+        step()
+        school.provider.settle()
+
+    schedule.issue_receipts(now())
+
+    with Transaction() as session:
+        case = session.get_one(ReceiptCase, UUID(gift["id"]))
+        assert (case.receipt_id is not None, case.reasons) == (True, [])
