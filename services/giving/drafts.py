@@ -45,10 +45,10 @@ class LaunchedCampaignFixed(Conflict):
     """The fund of a campaign that was launched cannot change: donors were told who receives."""
 
 
-def brief(most: int) -> Any:
+def brief(name: str, most: int) -> Any:
     """A short text in both languages."""
     text = {code: fields.String(required=True, validate=validate.Length(max=most)) for code in NO_WORDS}
-    return fields.Nested(Schema.from_dict(text, name=f"Brief{most}"), load_default=lambda: dict(NO_WORDS))
+    return fields.Nested(Schema.from_dict(text, name=name), load_default=lambda: dict(NO_WORDS))
 
 
 class CampaignWish(PeriodWish):
@@ -69,11 +69,11 @@ class CampaignWish(PeriodWish):
     start_donors = Minor(load_default=0, validate=COUNT, metadata=BESIDE)
     unit_minor = Minor(load_default=0, validate=SUM)
     units_promised = Minor(load_default=0, validate=COUNT)
-    unit_name = brief(60)
+    unit_name = brief("UnitName", 60)
     currency = fields.String(load_default="EUR", validate=validate.OneOf(["EUR"]))
     suggested_minor = fields.List(Minor(validate=AMOUNT), load_default=list, validate=validate.Length(max=6))
     picture = fields.String(load_default="", validate=validate.Length(max=200))
-    picture_alt = brief(ALT_MAX)
+    picture_alt = brief("PictureAlt", ALT_MAX)
 
 
 class CampaignChange(CampaignWish):

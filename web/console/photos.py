@@ -20,7 +20,7 @@ DRAWN_WITHIN_S = 25
 def show(campaign_id: str):
     """The photo as it stands, and the form."""
     campaign = _found(campaign_id)
-    said = {f"alt_{code}": campaign["picture_alt"][code] for code in ("fr", "en")}
+    said = {f"alt_{code}": campaign["picture_alt"].get(code, "") for code in ("fr", "en")}
     return _page(campaign, Filled(said))
 
 
