@@ -45,8 +45,8 @@ class Look:
 
 
 EVERY_LOOK = [Look(*each) for each in product((1360, 360), ("light", "dark"), ("fr", "en"))]
-LOOKS = EVERY_LOOK if SCALE >= 1 else [EVERY_LOOK[number] for number in (0, 3, 5, 6)]
-"""Each width in each scheme, each in each language: four of the eight; all of them with CHAOS_SCALE=1."""
+LOOKS = EVERY_LOOK if SCALE >= 1 else [EVERY_LOOK[0], EVERY_LOOK[-1]]
+"""Each width, scheme and language once, in two of the eight looks; all of them with CHAOS_SCALE=1."""
 
 
 @dataclass
@@ -153,7 +153,8 @@ class Visitor:
             f"{name} {self.look}: scrolls {wide} px sideways: {self.page.evaluate(STICKING_OUT)}"
         )
         assert not self.complaints, f"{name} {self.look}: {self.complaints}"
-        if in_any_language or self.look.language == "fr":  # what axe looks at is the same in both languages
+        # What axe looks at is the same in both languages.
+        if in_any_language or self.look.language == "fr" or self.look in LOOKS[-1:]:
             assert not (found := self.violations()), f"{name} {self.look}: {found}"
 
     def violations(self):

@@ -4,13 +4,10 @@ import pytest
 
 from tests.browser.conftest import LOOKS
 from tests.browser.test_portal_pictures import gift_of
-from tests.support.scale import SCALE
 from tests.web.samples import PERSON, dispute, on_desk, record, refund, surplus
 
 pytestmark = pytest.mark.browser
 
-FEW = LOOKS if SCALE >= 1 else LOOKS[::3]
-"""A wide screen in daylight and a phone at night, unless all are asked for."""
 LONG = {"given_name": "Marie-Ségolène", "family_name": "de La Rochefoucauld-Montmorency"}
 
 
@@ -37,7 +34,7 @@ def desk(site):
     return world
 
 
-@pytest.mark.parametrize("look", FEW, ids=str)
+@pytest.mark.parametrize("look", LOOKS, ids=str)
 def test_refunds_are_asked_for_decided_and_shown(site, desk, visit, album, look):
     rights = ["giving.read", "giving.refund"]
     officer = visit(site.url, look, session=desk.sign_in(PERSON | {"locale": look.language}, rights))

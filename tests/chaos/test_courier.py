@@ -72,6 +72,7 @@ def test_the_relay_may_die_anywhere(courier: Courier, broker: EmbeddedBroker) ->
     assert by_key(courier) == writer.expected()
 
 
+@pytest.mark.full
 def test_control_marking_before_sending_loses(courier: Courier, broker: EmbeddedBroker) -> None:
     with hearing(courier, broker):
         writer = deaths(courier, broker, kind="MarksFirst", kills=4, count=1_000)
@@ -207,6 +208,7 @@ def test_a_poison_message_stops_nobody(courier: Courier, broker: EmbeddedBroker)
     assert courier.one("select count(*) from dead_letters") == 1
 
 
+@pytest.mark.full
 def test_control_without_dead_letters_it_stops_everybody(
     courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,7 @@ def test_a_worker_may_die_before_and_after_the_effect(
     check_nothing_lost_or_doubled(mortal, [gift, later], before=before)
 
 
+@pytest.mark.full
 def test_control_with_the_offset_stored_first_the_thanks_are_lost(
     mortal: RunningStack, campaign: str
 ) -> None:
@@ -134,6 +135,7 @@ def test_control_with_the_offset_stored_first_the_thanks_are_lost(
         passed_by(mortal, gift)
 
 
+@pytest.mark.full
 def test_control_without_the_messages_id_the_thanks_are_doubled(mortal: RunningStack, campaign: str) -> None:
     off = ("short-sessions", "no-memory", "dies-after-the-effect")
     with without(mortal, *off, part="notify-worker"):
@@ -190,6 +192,7 @@ def test_the_broker_may_die_and_come_back_empty(
     check_nothing_lost_or_doubled(mortal, gifts, before=before)
 
 
+@pytest.mark.full
 def test_control_with_another_cluster_taken_for_the_same_the_thanks_are_lost(
     mortal: RunningStack, campaign: str
 ) -> None:
@@ -222,6 +225,7 @@ def test_postgresql_may_be_away(
     check_nothing_lost_or_doubled(mortal, gifts, before=before)
 
 
+@pytest.mark.full
 def test_control_taking_illness_for_a_bug_the_thanks_are_lost(mortal: RunningStack, campaign: str) -> None:
     with without(mortal, "passes-over-what-fails", part="notify-worker"):
         with ExitStack() as gone:
@@ -289,6 +293,7 @@ def test_a_provider_that_answers_too_late_charges_once(
     check_nothing_lost_or_doubled(mortal, [gift], before=before)
 
 
+@pytest.mark.full
 def test_control_without_our_id_as_its_key_the_provider_charges_twice(
     mortal: RunningStack, campaign: str
 ) -> None:

@@ -47,6 +47,7 @@ def test_a_broker_that_lost_everything_loses_nothing(courier: Courier, broker: E
     assert by_key(courier) == writer.expected()
 
 
+@pytest.mark.full
 def test_control_without_the_cluster_id_messages_are_lost(
     courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +120,7 @@ def test_a_frozen_broker_drains_when_it_thaws(
     assert frozen(courier, broker, monkeypatch, for_s=FROZEN_S) == 0
 
 
+@pytest.mark.full
 def test_control_one_producer_kept_for_ever_hangs(
     courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +157,7 @@ def test_a_database_away_kills_no_message(courier: Courier, broker: EmbeddedBrok
     assert courier.one("select count(*) from dead_letters") == 0
 
 
+@pytest.mark.full
 def test_control_taking_illness_for_a_bug_passes_messages_over(
     courier: Courier, broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,7 @@ def test_control_without_looking_first_what_was_done_unseen_never_arrives(demo, 
         _chaos(demo, crm, monkeypatch, changes=20, rounds=20)
 
 
+@pytest.mark.full
 @pytest.mark.chaos
 def test_control_without_looking_first_participants_are_doubled(demo, crm, monkeypatch):
     monkeypatch.setattr(participants, "search", lambda api, registration_ids: [])
