@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.giving.models import Entity, Transaction
+from services.giving.models.debits import is_creditor_id
 from services.giving.settings import current
 from shared import audit
 from shared.auth import caller
@@ -38,12 +39,29 @@ class EntityForStaff(EntityShown):
         allow_none=True,
         metadata={"description": "up to this sum one person may refund; null: whatever the sum"},
     )
+    creditor_id = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "SEPA creditor identifier; null: donors are offered no debit"},
+    )
+
+
+class CreditorId(fields.String):
+    """A SEPA creditor identifier, with or without the spaces that people write in it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **rest: Any) -> str:
+        typed = super()._deserialize(value, attr, data, **rest)
+        plain = "".join(typed[:60].split()).upper()
+        if not is_creditor_id(plain):
+            raise ValidationError("Not a SEPA creditor identifier: its check digits are wrong.")
+        return plain
 
 
 class EntityChange(Schema):
-    """What staff set of an entity."""
+    """What staff set of an entity; what is absent stays."""
 
-    refund_alone_minor = Minor(required=True, allow_none=True, validate=validate.Range(min=0))
+    refund_alone_minor = Minor(allow_none=True, validate=validate.Range(min=0))
+    creditor_id = CreditorId(allow_none=True)
 
 
 @routes.get("", allow="giving.read")
@@ -59,25 +77,30 @@ def index(query: dict[str, Any]) -> Any:
 @routes.arguments(EntityChange)
 @routes.response(200, EntityForStaff)
 def change(wish: dict[str, Any], entity_id: UUID) -> Entity:
-    """Set from which sum on a refund needs another person's agreement; those that wait go on waiting."""
+    """Set from which sum on a refund needs another person's agreement, and whether donors may pay by debit.
+
+    Refunds that wait go on waiting, and a payment page that is open stays as it is.
+    """
     with Transaction() as session:
-        return set_limit(session, entity_id, **wish, by=caller().person_id, at=now())
+        return revise(session, entity_id, by=caller().person_id, at=now(), **wish)
 
 
-def set_limit(
-    session: Session, entity_id: UUID, *, refund_alone_minor: int | None, by: UUID | None, at: datetime
+def revise(
+    session: Session, entity_id: UUID, *, by: UUID | None, at: datetime, **changed: int | str | None
 ) -> Entity:
-    """Who raises it is in the audit trail, with what it was."""
+    """Who changes what is in the audit trail, with what it was."""
     entity = lock(session, Entity, entity_id)
-    before, entity.refund_alone_minor = entity.refund_alone_minor, refund_alone_minor
+    before = {name: getattr(entity, name) for name in changed}
+    for name, value in changed.items():
+        setattr(entity, name, value)
     audit.record(
         session,
         by=by,
         action="entity.changed",
         subject=("entity", entity_id),
-        fields=("refund_alone_minor",),
+        fields=sorted(changed),
         right="giving.manage",
-        detail={"before": before, "after": refund_alone_minor},
+        detail={"before": before, "after": changed},
         at=at,
         key=current().link_key,
     )

@@ -15,6 +15,7 @@ from shared.clock import now
 from shared.messages import by_type
 from tests.giving import world
 from tests.giving.world import NOW
+from tests.support.tokens import bearer
 
 CREDITOR = "FR72ZZZ123456"
 LINKS = "/api/v1/giving/gift-links"
@@ -198,3 +199,29 @@ def test_a_debit_comes_two_days_after_it_was_told_when_banks_work(told, first):
 )
 def test_a_creditor_identifier_has_check_digits(text, right):
     assert is_creditor_id(text) is right
+
+
+@pytest.mark.parametrize(
+    ("typed", "status", "kept"),
+    [
+        ("fr72 zzz 123456", 200, CREDITOR),
+        (None, 200, None),
+        ("FR73ZZZ123456", 422, "FR21ZZZ8A2F01"),
+        ("F" * 5000, 422, "FR21ZZZ8A2F01"),
+        (5, 422, "FR21ZZZ8A2F01"),
+    ],
+)
+def test_staff_say_by_which_identifier_an_entity_debits(school, campaign, typed, status, kept):
+    with Transaction() as session:
+        entity = session.execute(select(Entity)).scalar_one()
+        entity.creditor_id, limit = "FR21ZZZ8A2F01", entity.refund_alone_minor
+    where = f"/api/v1/giving/entities/{entity.id}"
+    manage = bearer(rights=["giving.manage"])
+
+    answer = school.client.patch(where, json={"creditor_id": typed}, headers=manage)
+    reader = school.client.patch(where, json={"creditor_id": None}, headers=bearer(rights=["giving.read"]))
+
+    assert (answer.status_code, reader.status_code) == (status, 403)
+    with Transaction() as session:
+        found = session.execute(select(Entity)).scalar_one()
+        assert (found.creditor_id, found.refund_alone_minor) == (kept, limit)

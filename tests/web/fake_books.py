@@ -1,5 +1,6 @@
 """The books of giving, as web's tests need them: one entity, one gift, one payout, one closed year."""
 
+from tests.web import samples
 from tests.web.fake_server import Answer, problem, refused_once
 
 G, ID = "/api/v1/giving/entities", "([^/]+)"
@@ -9,8 +10,18 @@ LINE = {"number": "517000", "label": "Prestataire de paiement", "kind": "provide
 
 
 def entities(self, world, query, body):
-    one = {"id": ENTITY, "slug": "fondation", "name": "Fondation de Valmont", "can_issue_receipts": True}
-    return {"items": [one], "next": None}
+    return {"items": [_entity(world)], "next": None}
+
+
+def change_entity(self, world, query, body, entity):
+    if body.get("creditor_id") == "FR73ZZZ123456":
+        raise problem(422, "fields_refused", errors={"creditor_id": ["Not a SEPA creditor identifier."]})
+    world.entity = body
+    return _entity(world)
+
+
+def _entity(world):
+    return samples.entity(ENTITY, **world.entity)
 
 
 def books(self, world, query, body, entity):
@@ -137,6 +148,7 @@ def checks(self, world, query, body, entity):
 
 ROUTES = [
     ("GET", G, entities),
+    ("PATCH", f"{G}/{ID}", change_entity),
     ("GET", f"{G}/{ID}/books", books),
     ("PUT", f"{G}/{ID}/books", write_books),
     ("GET", f"{G}/{ID}/accounts", chart),

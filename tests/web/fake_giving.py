@@ -327,10 +327,6 @@ def confirm_law(self, world, query, body):
     raise Answer(201, law(self, world, query, None)["items"][0] | {"is_due": False})
 
 
-def entities(self, world, query, body):
-    return {"items": [world.campaigns[0]["entity"]], "next": None}
-
-
 def receipt_settings(self, world, query, body, name):
     empty = dict.fromkeys(("siren", "rna", "address", "purpose", "category", "receipt_series"))
     lists = {"entitlements": {}, "signatories": [], "date_rules": {}}
@@ -395,7 +391,6 @@ ROUTES = [
     ("POST", f"{G}/receipts/{ID}/voids", void_receipt),
     ("GET", f"{G}/tax-parameters", law),
     ("POST", f"{G}/tax-parameters/reviews", confirm_law),
-    ("GET", f"{G}/entities", entities),
     ("GET", f"{G}/entities/{ID}/receipt-settings", receipt_settings),
     ("PATCH", f"{G}/entities/{ID}/receipt-settings", change_receipt_settings),
     ("GET", f"{G}/receipt-checks/{ID}", receipt_check),

@@ -40,7 +40,7 @@ class World:
         self.since = []
         self.findings = []
         self.refunds, self.surpluses, self.disputes, self.decided, self.refusal = [], [], [], [], None
-        self.closed_until, self.periods = None, []
+        self.closed_until, self.periods, self.entity = None, [], {}
         self.receipts = []
         self.emails = []
         self.imports = []

@@ -361,3 +361,15 @@ RECEIPT = {
     "replaces_id": None,
     "donation_ids": ["0199c1d0-0000-7000-8000-000000000003"],
 }
+
+
+def entity(id, **changes):
+    """A legal entity as giving tells it to staff."""
+    return {
+        "id": id,
+        "slug": "fondation",
+        "name": "Fondation de Valmont",
+        "can_issue_receipts": True,
+        "refund_alone_minor": 50_000,
+        "creditor_id": None,
+    } | changes

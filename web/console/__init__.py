@@ -18,6 +18,7 @@ from web.console import (
     contacts,
     drafts,
     emails,
+    entities,
     events,
     gifts,
     home,
@@ -79,7 +80,7 @@ for part in (drafts, publications, registrations):
     events.routes.register_blueprint(part.routes)
 for part in (payouts, book_accounts, closings):
     books.routes.register_blueprint(part.routes)
-GIFTS = (home, campaigns, gifts, receipts, receipt_settings, refunds, reconciliation, books)
+GIFTS = (home, campaigns, gifts, receipts, receipt_settings, refunds, entities, reconciliation, books)
 NETWORK = (people, contacts, accounts, events, emails)
 for noun in (*GIFTS, *NETWORK, imports, conflicts, connections, system):
     pages.register_blueprint(noun.routes)
