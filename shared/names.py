@@ -115,11 +115,11 @@ def sought(q: str | None) -> list[str]:
 
 def same_wish(wish: dict[str, Any]) -> dict[str, Any]:
     """What makes two wishes for a gift or for seats the same, in the portal's key and in the service's
-    comparison: all but the language of the page, and the capitals and spaces of who asks. What was typed
-    first is kept.
+    comparison: all but the language of the page, the appeal that led there, and the capitals and spaces of
+    who asks. What was typed first is kept.
     """
     who = {name: folded(wish[name]) for name in ("given_name", "family_name", "email") if name in wish}
-    return {name: value for name, value in wish.items() if name != "locale"} | who
+    return {name: value for name, value in wish.items() if name not in ("locale", "appeal")} | who
 
 
 def is_line(text: str) -> bool:

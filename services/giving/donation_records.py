@@ -110,6 +110,7 @@ class DonationShown(DonationListed):
     """A gift with its money, books, refunds and payment pages."""
 
     message = fields.String(allow_none=True)
+    appeal = fields.String(allow_none=True)
     country = fields.String(allow_none=True)
     locale = fields.String(required=True)
     failure = fields.String(allow_none=True)
@@ -189,7 +190,7 @@ def detailed(session: Session, found: Row[Any]) -> dict[str, Any]:
     donation: Donation = found.Donation
     settlement = session.get(Settlement, donation.id)
     disputed = disputes.of_donation(session, donation.id)
-    own = {name: getattr(donation, name) for name in ("message", "country", "locale", "failure")}
+    own = {name: getattr(donation, name) for name in ("message", "appeal", "country", "locale", "failure")}
     return (
         listed(session, found)
         | own

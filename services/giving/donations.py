@@ -20,7 +20,7 @@ from services.giving.models import (
 from services.giving.models.campaigns import CampaignNotLive
 from services.giving.models.donations import AMOUNT_MAX_MINOR, AMOUNT_MIN_MINOR, STATUSES, AgreementNeeded
 from services.giving.settings import EntityWithoutAccount
-from shared import telemetry
+from shared import appeals, telemetry
 from shared.auth import Caller, caller
 from shared.clock import now, today
 from shared.db import uuid7
@@ -52,6 +52,10 @@ class DonationWish(Schema):
     email = fields.Email(validate=validate.Length(max=254))
     locale = fields.String(load_default="fr", validate=validate.OneOf(["fr", "en"]))
     message = fields.String(validate=validate.Length(max=1000))
+    appeal = fields.String(
+        validate=validate.Regexp(appeals.PATTERN + r"\Z"),
+        metadata={"description": "code of the mailing, link or poster that it answers"},
+    )
     country = fields.String(validate=validate.Regexp(r"[A-Z]{2}\Z"))
     receipt_to = fields.Nested(receipt_details.ReceiptDetails)
     receipt_rhythm = fields.String(validate=validate.OneOf(["each", "yearly"]))
@@ -93,7 +97,7 @@ def create(wish: dict[str, Any], header: dict[str, str]) -> Any:
 
         def values() -> dict[str, Any]:
             slow_down(caller(), wish)
-            typed = {"locale": wish["locale"], "email": wish.get("email")}
+            typed = {name: wish.get(name) for name in ("locale", "email", "appeal")}
             return typed | prepared(session, by=caller().person_id, at=now(), **wish)
 
         donation = once(session, Donation, header["key"], values=values, **same_wish(wish))

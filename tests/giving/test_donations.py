@@ -433,3 +433,39 @@ def test_the_limit_counts_even_when_the_gift_is_refused(school):
             text("select taken from rate_limits where bucket = 'giving.address'")
         ).scalar_one()
     assert taken == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("lettre-2026", 201),
+        ("a", 201),
+        ("", 422),
+        ("-a", 422),
+        ("é", 422),
+        ("a" * 41, 422),
+        ("a b", 422),
+        (7, 422),
+    ],
+)
+def test_a_gift_keeps_the_code_of_its_appeal(school, code, status):
+    campaign_id = world.campaign()
+    wish = {"campaign_id": str(campaign_id), "amount_minor": 5000, **world.GUEST, "appeal": code}
+    answer = school.client.post(
+        "/api/v1/giving/donations", json=wish, headers={"Idempotency-Key": "the-first-wish"}
+    )
+
+    assert answer.status_code == status
+    with Transaction() as session:
+        kept = [each.appeal for each in session.query(Donation)]
+    assert kept == ([code] if status == 201 else [])
+
+
+def test_the_same_wish_by_another_appeal_is_the_same_gift(school):
+    campaign_id = world.campaign()
+    first = school.give(campaign_id, key="the-first-wish", appeal="lettre")
+    again = school.give(campaign_id, key="the-first-wish", appeal="affiche")
+
+    assert again["id"] == first["id"]
+    with Transaction() as session:
+        assert [each.appeal for each in session.query(Donation)] == ["lettre"]

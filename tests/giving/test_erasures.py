@@ -93,7 +93,7 @@ EMPTY = {
     "gift": {
         "failed_at", "failure", "refunded_at", "refunded_minor", "disputed_minor", "claimed_until",
         "link_version",
-        "caller", "route", "idempotency_key", "wish_hash", "signed_in", "for_wealth_tax",
+        "caller", "route", "idempotency_key", "wish_hash", "signed_in", "for_wealth_tax", "appeal",
     },
 }  # fmt: skip
 """What the canary does not have, or is as little: whoever adds a column lets it sing in the canary first."""

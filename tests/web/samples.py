@@ -126,6 +126,7 @@ def record(**changes):
         "refunded_minor": 0,
         "disputed_minor": 0,
         "message": None,
+        "appeal": None,
         "country": None,
         "locale": "fr",
         "failure": None,

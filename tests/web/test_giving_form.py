@@ -404,3 +404,19 @@ def test_the_page_opened_again_sends_the_same_gift_until_it_is_received(browser,
     assert again == first
     assert form_key(browser) != first
     assert form_key(open_browser()) != first
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [("widget", "widget"), ("lettre-2026", "lettre-2026"), ("<b>", None), ("a" * 41, None), ("", None)],
+)
+def test_the_appeal_of_a_link_goes_with_the_gift(browser, world, told, kept):
+    page = browser.get(f"{PAGE}?appeal={told}").text
+    assert (f'name="appeal" value="{told}"' in page) is (kept is not None)
+
+    refused = browser.post(PAGE, GUEST | {"email": "nobody", "appeal": told})
+    corrected = browser.get(refused.location).text
+    assert (f'name="appeal" value="{told}"' in corrected) is (kept is not None)
+    browser.post(PAGE, GUEST | {"appeal": told})
+
+    assert [wish.get("appeal") for wish in wishes(world)] == [kept]

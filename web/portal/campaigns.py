@@ -8,7 +8,7 @@ from hashlib import sha256
 from flask import Blueprint, Response, abort, g, redirect, render_template, request
 from flask_babel import gettext as _
 
-from shared import telemetry
+from shared import appeals, telemetry
 from shared.addresses import countries
 from shared.i18n import LOCALES
 from shared.names import LENGTH_MAX, is_line, is_name, is_too_long, same_wish, tidy
@@ -28,7 +28,7 @@ LEAST_MINOR, MOST_MINOR = 100, 10_000_000
 WALL_LENGTH = 8
 OPENING_CHECKOUT_S = 20.0
 TRIES = 6
-TYPED = ("choice", "other", "given_name", "family_name", "email", "key", *receipt_details.FIELDS)
+TYPED = ("choice", "other", "given_name", "family_name", "email", "key", "appeal", *receipt_details.FIELDS)
 
 
 @routes.get("/<slug>")
@@ -130,6 +130,7 @@ def page(campaign, form):
         kept=kept,
         form_key=form_key(campaign, kept),
         choices=choices(campaign, form),
+        appeal=appeals.code(form.value("appeal") or request.args.get("appeal")),
         **moving(campaign),
     )
 
@@ -185,6 +186,8 @@ def read_wish(form, campaign):
         "currency": campaign["currency"],
         "locale": language(),
     }
+    if appeal := appeals.code(form.value("appeal")):
+        wish["appeal"] = appeal
     return wish | read_receipt(form, campaign) | ({} if visitor().person else read_identity(form))
 
 

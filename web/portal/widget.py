@@ -4,12 +4,12 @@ The only page of ours that may stand inside another. It holds nothing of anybody
 script; in whose language it speaks, and by which appeal who gives came, its address says.
 """
 
-import re
 from hashlib import sha256
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, g, render_template, request
 
+from shared import appeals
 from shared.i18n import LOCALES
 from web import guard, languages
 from web.portal import campaigns
@@ -17,7 +17,6 @@ from web.portal import campaigns
 routes = Blueprint("widget", __name__, url_prefix="/widget")
 
 APPEAL = "widget"
-APPEAL_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
 @routes.get("/<slug>")
@@ -51,6 +50,5 @@ def now(slug, locale):
 
 def _address(campaign):
     """Where the button leads: the campaign's page, with the appeal by which people came."""
-    told = request.args.get("appeal", "")
-    code = told if APPEAL_CODE.fullmatch(told) else APPEAL
+    code = appeals.code(request.args.get("appeal")) or APPEAL
     return f"/campaigns/{campaign['slug']}?{urlencode({'lang': g.language, 'appeal': code})}"

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from services.giving.models.base import Base
 from services.giving.models.campaigns import Campaign
 from services.giving.models.donors import Donor
+from shared import appeals
 from shared.db import Id, Instant, Minor
 from shared.errors import Conflict, Refused
 from shared.once import ONCE_KEY, Once
@@ -71,6 +72,7 @@ class Donation(Once, Base):
         CheckConstraint("(failed_at is null) = (failure is null)", name="failure"),
         CheckConstraint("locale in ('fr', 'en')", name="locale"),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
+        CheckConstraint(f"appeal ~ '^{appeals.PATTERN}$'", name="appeal"),
         CheckConstraint("receipt_rhythm in ('each', 'yearly')", name="receipt_rhythm"),
         CheckConstraint("not (wall_shows_amount and wall_chosen_at is null)", name="wall_by_choice"),
         CheckConstraint("not (wall_shows_name and wall_chosen_at is null)", name="wall_name_by_choice"),
@@ -104,6 +106,8 @@ class Donation(Once, Base):
     """The address that the donor typed for this gift; null when it is the one of their card."""
     signed_in: Mapped[bool] = mapped_column(default=False)
     message: Mapped[str | None]
+    appeal: Mapped[str | None]
+    """Code of the mailing, link or poster by which it came."""
     country: Mapped[str | None]
     """Country of tax residence, as the donor said it."""
     receipt_to: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
