@@ -90,6 +90,7 @@ ASKED = [
     ("POST", "/giving/gift-links/{link}/checkouts", None),
     ("GET", "/giving/my-donations", None),
     ("GET", "/giving/entities", None),
+    ("PATCH", BOOKS, {"refund_alone_minor": 10_000, "creditor_id": "FR72ZZZ123456"}),
     ("GET", f"{BOOKS}/books", None),
     ("PUT", f"{BOOKS}/books", {"siren": "552100554", "fiscal_year_start_month": 1}),
     ("GET", f"{BOOKS}/accounts", None),
