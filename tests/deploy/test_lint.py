@@ -18,6 +18,7 @@ PLANTED = {
     "sandbox": ("sandbox/planted_sandbox.py", "import services.giving.models"),
     "kafka": ("services/giving/planted_kafka.py", "import kafka"),
     "stripe": ("services/giving/planted_stripe.py", "import stripe"),
+    "pictures": ("services/giving/planted_pictures.py", "import PIL"),
     "smtp": ("services/giving/planted_mail.py", "import smtplib"),
     "webhooks": ("services/giving/planted_webhooks.py", "import services.giving.webhooks"),
     "doors": ("services/notify/planted_doors.py", "import services.notify.consumers"),

@@ -9,7 +9,15 @@ from services.giving.models import Entity, Transaction
 from tests.giving import world
 from tests.support.tokens import bearer
 
-READ, MANAGE = bearer(rights=["giving.read"]), bearer(rights=["giving.manage"])
+
+def reading():
+    """Headers of who may read gifts; a token lives five minutes."""
+    return bearer(rights=["giving.read"])
+
+
+def managing():
+    """Headers of who may run gifts."""
+    return bearer(rights=["giving.manage"])
 
 
 @pytest.fixture
@@ -21,13 +29,13 @@ def url(app):
 
 def write(app, url, **wish):
     told = {"siren": "552100554", "fiscal_year_start_month": 1, **wish}
-    return app.test_client().put(url, json=told, headers=MANAGE)
+    return app.test_client().put(url, json=told, headers=managing())
 
 
 def test_they_are_set_and_shown(app, url):
     written = write(app, url, siren="552 100 554", fiscal_year_start_month=9)
 
-    shown = app.test_client().get(url, headers=READ).json
+    shown = app.test_client().get(url, headers=reading()).json
     assert written.status_code == 200 and set(written.json) == {"entity_id"}
     assert (shown["siren"], shown["fiscal_year_start_month"], shown["closed_until"]) == ("552100554", 9, None)
     assert shown["year_first_day"].endswith("-09-01") and shown["year_last_day"].endswith("-08-31")

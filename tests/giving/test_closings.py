@@ -17,9 +17,18 @@ from shared.clock import ZONE
 from tests.giving import world
 from tests.support.tokens import bearer
 
-READ, MANAGE = bearer(rights=["giving.read"]), bearer(rights=["giving.manage"])
 SUMMER, LAST_DAY = datetime(2025, 7, 1, tzinfo=UTC), date(2025, 12, 31)
 OPENS = datetime(2026, 1, 1, tzinfo=ZONE)
+
+
+def reading():
+    """Headers of who may read gifts; a token lives five minutes."""
+    return bearer(rights=["giving.read"])
+
+
+def managing():
+    """Headers of who may run gifts."""
+    return bearer(rights=["giving.manage"])
 
 
 @pytest.fixture
@@ -64,8 +73,8 @@ def close(*, last_day=LAST_DAY, accepts=(), note="", by=None):
 def ask(app, what="closings", **wish):
     url = f"/api/v1/giving/entities/{entity_id()}/{what}"
     if what != "closings":
-        return app.test_client().get(url, query_string=wish, headers=READ)
-    return app.test_client().post(url, json=wish, headers=MANAGE)
+        return app.test_client().get(url, query_string=wish, headers=reading())
+    return app.test_client().post(url, json=wish, headers=managing())
 
 
 def test_a_year_is_closed_with_its_balance_and_numbers(app, campaign_id):
@@ -73,12 +82,12 @@ def test_a_year_is_closed_with_its_balance_and_numbers(app, campaign_id):
 
     assert made.status_code == 201 and set(made.json) == {"id"}
     url = f"/api/v1/giving/entities/{entity_id()}/closings"
-    shown = app.test_client().get(f"{url}/{made.json['id']}", headers=READ).json
+    shown = app.test_client().get(f"{url}/{made.json['id']}", headers=reading()).json
     assert [(each["number"], each["closing_minor"]) for each in shown["balance"]] == [
         ("517000", 5000), ("75411001", -5000)
     ]  # fmt: skip
     assert (len(shown["hash"]), shown["accepted"], shown["first_day"]) == (64, [], "2025-01-01")
-    [listed] = app.test_client().get(url, headers=READ).json["items"]
+    [listed] = app.test_client().get(url, headers=reading()).json["items"]
     assert listed["hash"] == shown["hash"]
     assert ask(app, "books").json["closed_until"] == "2025-12-31"
     with Transaction() as session:
@@ -289,4 +298,4 @@ def test_a_closing_of_another_entity_is_not_found(app, campaign_id):
 
     for entity, id in ((uuid4(), closing.id), (entity_id(), UUID(int=1))):
         url = f"/api/v1/giving/entities/{entity}/closings/{id}"
-        assert app.test_client().get(url, headers=READ).status_code == 404
+        assert app.test_client().get(url, headers=reading()).status_code == 404

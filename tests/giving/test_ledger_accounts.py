@@ -9,7 +9,15 @@ from shared.db import uuid7
 from tests.giving import world
 from tests.support.tokens import bearer
 
-READ, MANAGE = bearer(rights=["giving.read"]), bearer(rights=["giving.manage"])
+
+def reading():
+    """Headers of who may read gifts; a token lives five minutes."""
+    return bearer(rights=["giving.read"])
+
+
+def managing():
+    """Headers of who may run gifts."""
+    return bearer(rights=["giving.manage"])
 
 
 def entity_id():
@@ -18,12 +26,12 @@ def entity_id():
 
 
 def chart(client, entity):
-    return client.get(f"/api/v1/giving/entities/{entity}/accounts", headers=READ).json["items"]
+    return client.get(f"/api/v1/giving/entities/{entity}/accounts", headers=reading()).json["items"]
 
 
 def change(client, entity, account, **wish):
     url = f"/api/v1/giving/entities/{entity}/accounts/{account['id']}"
-    return client.patch(url, json=wish, headers=MANAGE)
+    return client.patch(url, json=wish, headers=managing())
 
 
 def of_kind(items, kind):
@@ -107,4 +115,4 @@ def test_the_account_of_another_entity_is_not_found(app):
 
     assert change(client, uuid4(), bank, label="x").status_code == 404
     assert change(client, entity, {"id": uuid4()}, label="x").status_code == 404
-    assert client.get(f"/api/v1/giving/entities/{uuid4()}/accounts", headers=READ).status_code == 404
+    assert client.get(f"/api/v1/giving/entities/{uuid4()}/accounts", headers=reading()).status_code == 404

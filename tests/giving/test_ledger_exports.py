@@ -14,9 +14,14 @@ from services.giving.models.ledger import KINDS
 from tests.giving import world
 from tests.support.tokens import bearer, trust
 
-READ, SIREN = bearer(rights=["giving.read"]), "552100554"
+SIREN = "552100554"
 SPRING, AUTUMN = datetime(2026, 3, 1, 23, 30, tzinfo=UTC), datetime(2026, 10, 1, tzinfo=UTC)
 YEAR = {"first_day": "2026-01-01", "last_day": "2026-12-31"}
+
+
+def reading():
+    """Headers of who may read gifts; a token lives five minutes."""
+    return bearer(rights=["giving.read"])
 
 
 @pytest.fixture
@@ -37,9 +42,9 @@ def entity_id(giving, monkeypatch):
         return entity.id
 
 
-def take(app, entity_id, what, headers=READ, **wish):
+def take(app, entity_id, what, headers=None, **wish):
     return app.test_client().post(
-        f"/api/v1/giving/entities/{entity_id}/{what}-exports", json=wish, headers=headers
+        f"/api/v1/giving/entities/{entity_id}/{what}-exports", json=wish, headers=headers or reading()
     )
 
 

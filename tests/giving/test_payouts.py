@@ -15,8 +15,12 @@ from shared.payments.records import Payout as ProviderPayout
 from tests.giving import receipt_world, world
 from tests.support.tokens import bearer
 
-READ = bearer(rights=["giving.read"])
 MADE, BANK_DAY = (datetime(2026, 5, day, tzinfo=UTC) for day in (4, 5))
+
+
+def reading():
+    """Headers of who may read gifts; a token lives five minutes."""
+    return bearer(rights=["giving.read"])
 
 
 @pytest.fixture(autouse=True)
@@ -167,18 +171,18 @@ def test_staff_see_a_payout_with_its_gifts_and_fees(school):
         entity_id = session.query(Entity).one().id
     url = f"/api/v1/giving/entities/{entity_id}/payouts"
 
-    [listed] = school.client.get(url, headers=READ).json["items"]
-    shown = school.client.get(f"{url}/{listed['id']}", headers=READ).json
-    [gift] = school.client.get(f"{url}/{listed['id']}/gifts", headers=READ).json["items"]
+    [listed] = school.client.get(url, headers=reading()).json["items"]
+    shown = school.client.get(f"{url}/{listed['id']}", headers=reading()).json
+    [gift] = school.client.get(f"{url}/{listed['id']}/gifts", headers=reading()).json["items"]
 
     assert (listed["status"], listed["amount_minor"]) == ("arrived", 4900)
     names = ("gifts_count", "gifts_minor", "fees_minor", "others_minor")
     assert [shown[name] for name in names] == [1, 5000, 100, 0]
     assert (gift["amount_minor"], gift["fee_minor"]) == (5000, 100)
-    assert school.client.get(f"{url}/{uuid4()}", headers=READ).status_code == 404
+    assert school.client.get(f"{url}/{uuid4()}", headers=reading()).status_code == 404
     other = url.replace(str(entity_id), str(uuid4()))
-    assert school.client.get(f"{other}/{listed['id']}/gifts", headers=READ).status_code == 404
-    assert school.client.get(other, headers=READ).status_code == 404
+    assert school.client.get(f"{other}/{listed['id']}/gifts", headers=reading()).status_code == 404
+    assert school.client.get(other, headers=reading()).status_code == 404
 
 
 @pytest.mark.parametrize("first", ["the payout", "its gifts"])

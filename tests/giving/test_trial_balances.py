@@ -12,11 +12,15 @@ from shared.clock import ZONE
 from tests.giving import world
 from tests.support.tokens import bearer
 
-READ = bearer(rights=["giving.read"])
 YEAR = {"first_day": "2026-01-01", "last_day": "2026-12-31"}
 LAST_YEAR, WINTER, AUTUMN = (
     datetime(*day, tzinfo=UTC) for day in ((2025, 6, 1), (2026, 2, 1), (2026, 11, 1))
 )
+
+
+def reading():
+    """Headers of who may read gifts; a token lives five minutes."""
+    return bearer(rights=["giving.read"])
 
 
 @pytest.fixture
@@ -31,7 +35,7 @@ def entity_id(slug="fondation"):
 
 def ask(client, what, *, entity=None, **query):
     url = f"/api/v1/giving/entities/{entity or entity_id()}/{what}"
-    return client.get(url, query_string=YEAR | query, headers=READ)
+    return client.get(url, query_string=YEAR | query, headers=reading())
 
 
 def fee(gift, minor, *, at, reference=""):
@@ -155,7 +159,7 @@ def test_an_entity_that_is_none_has_no_books(client, two_years):
         answer = client.get(
             f"/api/v1/giving/entities/{uuid4()}/{what}",
             query_string={} if what == "books" else YEAR,
-            headers=READ,
+            headers=reading(),
         )
         assert answer.status_code == 404, what
 
