@@ -16,13 +16,8 @@ from shared.payments.records import Movement
 
 CHARGES = {"charge", "payment"}
 REFUNDS = {"refund", "payment_refund"}
-OTHERS = {
-    "payout",
-    "payout_failure",
-    "payout_cancel",
-    "refund_failure",
-    "payment_failure_refund",
-}
+RETURNED = {"refund_failure", "payment_failure_refund"}
+OTHERS = {"payout", "payout_failure", "payout_cancel", *RETURNED}
 """Movements that are neither gift, refund nor dispute."""
 DISPUTED = "adjustment"
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from services.giving import findings, suspense
-from services.giving.differences import CHARGES, REFUNDS, Books
+from services.giving.differences import CHARGES, REFUNDS, RETURNED, Books
 from services.giving.models import Donation, LedgerTransaction, Payout, Settlement, Transaction
 from shared.clock import now
 from shared.payments import gateway
@@ -96,6 +96,9 @@ def _missing(books: Books, references: Collection[str], movement: Movement) -> i
     if movement.kind in REFUNDS:
         refund = books.refunds.get(movement.source or "")
         return movement.net_minor if refund is None or refund.completed_at is None else 0
+    if movement.kind in RETURNED:
+        refund = books.refunds.get(movement.source or "")
+        return movement.net_minor if refund is None or refund.returned_at is None else 0
     return 0 if movement.kind.startswith("payout") else movement.net_minor
 
 

@@ -234,8 +234,11 @@ def refunded(gift, amount_minor=None, kind="refund"):
 
     with Transaction() as session:
         locked = gifts.lock(session, gift.id)
-        lines = ledger.reversal(
-            amount_minor or gift.amount_minor, fund_id=locked.fund_id, campaign_id=locked.campaign_id
+        lines = ledger.withdrawal(
+            f"{kind}s",
+            amount_minor or gift.amount_minor,
+            fund_id=locked.fund_id,
+            campaign_id=locked.campaign_id,
         )
         ledger.post(
             session, kind, lines, entity_id=locked.entity_id, donation_id=gift.id,
