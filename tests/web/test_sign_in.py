@@ -200,14 +200,14 @@ def test_my_gifts_are_summed_only_when_all_are_shown(browser, world):
         "created_at": "2026-01-05T10:00:00+00:00",
         "settled_at": None,
     }
+    made |= {"currency": "EUR", "link": "x.y", "refunded_minor": 0, "disputed_minor": 0}
     money = [("settled", 5000), ("settled", 2550), ("refunded", 9900), ("pending", 100)]
-    world.my_gifts = [
-        {**made, "currency": "EUR", "status": s, "amount_minor": a, "link": "x.y"} for s, a in money
-    ]
+    world.my_gifts = [{**made, "status": status, "amount_minor": minor} for status, minor in money]
+    world.my_gifts.append(world.my_gifts[0] | {"refunded_minor": 4000})
 
     page = browser.get("/my/gifts").text
 
-    assert "<b>75,50\u00a0€</b> encaissés en tout" in page
+    assert "<b>85,50\u00a0€</b> encaissés en tout" in page
     assert "encaissés en tout" not in browser.get("/my/gifts?after=cursor").text
 
 
