@@ -18,10 +18,10 @@ kafka: ## Start Apache Kafka on this machine: make kafka [NODES=1 or 3] [PORT=90
 	@sh deploy/environment.sh run
 	@exec $(python) -m deploy.kafka
 
-test: ## Run every test that this machine can run, in three processes: make test [ARGS="tests/giving -x"]
+test: ## Run every test that this machine can run, in two processes: make test [ARGS="tests/giving -x"]
 	@sh deploy/environment.sh dev
 	@echo "Collecting the tests, up to a minute; then a dot is a test that passed ..."
-	@exec $(python) -m pytest -p tests.support.summary -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@exec $(python) -m pytest -p tests.support.summary -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: ## Check style, types and who imports whom
 	@sh deploy/environment.sh dev

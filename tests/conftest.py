@@ -25,7 +25,7 @@ LONG = {
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put first the files that take longest: of several processes (`-n 3`) none waits for them at the end.
+    """Put first the files that take longest: of several processes (`-n 2`) none waits for them at the end.
 
     What is marked `full` is for `make chaos` alone.
     """

@@ -112,6 +112,7 @@ def test_any_child_may_be_killed(
     check_nothing_lost_or_doubled(mortal, gifts, before=before)
 
 
+@pytest.mark.full
 def test_a_worker_may_die_before_and_after_the_effect(
     mortal: RunningStack, campaign: str, before: dict[str, Any]
 ) -> None:
