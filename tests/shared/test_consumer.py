@@ -72,7 +72,7 @@ def raw(broker: EmbeddedBroker, value: bytes, *, key: bytes = b"k", **headers: b
     producer.close(timeout=2)
 
 
-def eventually(holds: Callable[[], bool], *, within_s: float = 20) -> None:
+def eventually(holds: Callable[[], bool], *, within_s: float = 60) -> None:
     deadline = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < deadline, "it did not come about"
