@@ -1,9 +1,11 @@
 """Chases: what waits for the provider's word is asked about again, each row apart from the others."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import inspect
+from sqlalchemy import Select, inspect
+from sqlalchemy.orm import Session
 
 from services.giving.models import Checkout, Debit, Payout, Refund, Settlement, Surplus
 from shared.db import is_ill
@@ -11,6 +13,21 @@ from shared.payments import gateway
 from shared.telemetry import log
 
 Waiting = TypeVar("Waiting", bound=Checkout | Debit | Payout | Refund | Settlement | Surplus)
+
+
+def take_due(
+    session: Session, unknown: Select[tuple[Waiting]], *, since: str, at: datetime, most: int = 50
+) -> list[Waiting]:
+    """Rows of `unknown` that are due, those that wait longest first; each is due again after half the time
+    that it has waited `since` (the name of its column), two seconds at least and six hours at most.
+    """
+    [model] = [told["entity"] for told in unknown.column_descriptions]
+    due = unknown.where(model.retry_at <= at).order_by(model.retry_at).limit(most)
+    found = list(session.execute(due.with_for_update(skip_locked=True, of=model)).scalars())
+    for one in found:
+        waited = at - getattr(one, since)
+        one.retry_at = at + min(max(waited / 2, timedelta(seconds=2)), timedelta(hours=6))
+    return found
 
 
 def each(waiting: Iterable[Waiting], ends: Callable[[Waiting], bool]) -> tuple[int, list[Exception]]:

@@ -1,6 +1,6 @@
 """Debits: the donor has signed, is told when the debit comes, and it is a gift once the bank has paid."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -62,19 +62,12 @@ def latest(session: Session, donation_id: UUID) -> Debit | None:
 
 def unannounced(session: Session, accounts: list[str], *, at: datetime, most: int = 50) -> list[Debit]:
     """Debits whose donor was not told yet when they come; each is looked at again in a while."""
-    waiting = (
+    unknown = (
         select(Debit)
         .join(Checkout, Checkout.id == Debit.checkout_id)
-        .where(Debit.announced_at.is_(None), Debit.retry_at <= at, Debit.account.in_(accounts))
-        .where(Checkout.closed_at.is_(None))
-        .order_by(Debit.retry_at)
-        .limit(most)
-        .with_for_update(skip_locked=True, of=Debit)
+        .where(Debit.announced_at.is_(None), Debit.account.in_(accounts), Checkout.closed_at.is_(None))
     )
-    found = list(session.execute(waiting).scalars())
-    for each in found:
-        each.retry_at = at + min(max((at - each.promised_at) / 2, timedelta(seconds=2)), timedelta(hours=6))
-    return found
+    return chases.take_due(session, unknown, since="promised_at", at=at, most=most)
 
 
 def announce_each(accounts: list[str], *, at: datetime) -> int:

@@ -4,13 +4,13 @@ The donation, its proof, the books, the totals and the news commit together, or 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from services.giving import findings, gifts, ledger, receipt_cases, surpluses
+from services.giving import chases, findings, gifts, ledger, receipt_cases, surpluses
 from services.giving.models import Campaign, Settlement
 from services.giving.models.campaigns import goal_reached
 from shared import outbox
@@ -186,17 +186,8 @@ def without_details(
     session: Session, accounts: list[str], *, at: datetime, most: int = 50
 ) -> list[Settlement]:
     """Settlements whose means and fee the provider has not told yet; each is asked for again in a while."""
-    waiting = (
-        select(Settlement)
-        .where(Settlement.detailed_at.is_(None), Settlement.retry_at <= at, Settlement.account.in_(accounts))
-        .order_by(Settlement.retry_at)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    found = list(session.execute(waiting).scalars())
-    for each in found:
-        each.retry_at = at + min(max((at - each.settled_at) / 2, timedelta(seconds=2)), timedelta(hours=6))
-    return found
+    unknown = select(Settlement).where(Settlement.detailed_at.is_(None), Settlement.account.in_(accounts))
+    return chases.take_due(session, unknown, since="settled_at", at=at, most=most)
 
 
 def detail(session: Session, donation_id: UUID, payment: Payment, *, at: datetime) -> bool:

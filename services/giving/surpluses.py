@@ -3,7 +3,7 @@
 It is no gift: it stands in suspense in the books, and in no total.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from services.giving import gifts, ledger
+from services.giving import chases, gifts, ledger
 from services.giving.models import Surplus, Transaction
 from services.giving.models.ledger import FEE, SURPLUS, SUSPENSE
 from shared.db import lock, uuid7
@@ -100,17 +100,8 @@ def of_donation(session: Session, donation_id: UUID) -> list[Surplus]:
 
 def without_details(session: Session, accounts: list[str], *, at: datetime, most: int = 50) -> list[Surplus]:
     """Those whose charge and fee the provider has not told yet; each is asked for again in a while."""
-    unknown = (
-        select(Surplus)
-        .where(Surplus.detailed_at.is_(None), Surplus.retry_at <= at, Surplus.account.in_(accounts))
-        .order_by(Surplus.retry_at)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    )
-    found = list(session.execute(unknown).scalars())
-    for each in found:
-        each.retry_at = at + min(max((at - each.found_at) / 2, timedelta(seconds=2)), timedelta(hours=6))
-    return found
+    unknown = select(Surplus).where(Surplus.detailed_at.is_(None), Surplus.account.in_(accounts))
+    return chases.take_due(session, unknown, since="found_at", at=at, most=most)
 
 
 def detail(session: Session, surplus_id: UUID, payment: Payment, *, at: datetime) -> bool:
